@@ -1,0 +1,1 @@
+//! Dots, causal contexts, cells, deltas and joins.
