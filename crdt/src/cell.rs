@@ -1,0 +1,274 @@
+//! Cells: the dots of one key that are still alive, each with its entry, and **the join**.
+//!
+//! The rule, for every type: *keep a dot that both sides hold, or that the other side has not seen.*
+//! With live dots `L` and contexts `C` of the sides A and B,
+//!
+//! ```text
+//! L = (LA ∩ LB) ∪ (LA \ CB) ∪ (LB \ CA)
+//! ```
+//!
+//! It needs no clock and no history, and it is idempotent, commutative and associative. Source: the
+//! optimised OR-set of Bieniusa et al., 2012; as dot stores under a causal context in Almeida, Shoker,
+//! Baquero, *Delta State Replicated Data Types*, 2018, section 7. Two refinements are ours: a removal
+//! is a live dot too, so that the difference of two replicas is always a set of dots; and entries with
+//! a single writer (counter slots) replace their older selves instead of competing.
+
+use smallvec::SmallVec;
+
+use crate::delta::DeltaCell;
+use crate::dot::{Dot, LocalDot};
+use crate::entry::{Entry, Reset};
+use crate::hlc::Hlc;
+use crate::planted::{Bug, planted};
+use crate::replica::Lives;
+use crate::version_vector::VersionVector;
+
+/// The live dots of one key, sorted by dot, each with its entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell<V> {
+    /// Nearly every cell has exactly one live dot, which is stored inline.
+    items: SmallVec<[(LocalDot, Entry<V>); 1]>,
+}
+
+impl<V> Default for Cell<V> {
+    fn default() -> Self {
+        Self { items: SmallVec::new() }
+    }
+}
+
+/// What a change did to the dots of one cell; the dot index follows from it.
+#[derive(Debug, Default)]
+pub(crate) struct Turnover {
+    pub(crate) born: SmallVec<[LocalDot; 2]>,
+    pub(crate) died: SmallVec<[LocalDot; 2]>,
+}
+
+impl Turnover {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.born.is_empty() && self.died.is_empty()
+    }
+}
+
+impl<V: Clone + PartialEq> Cell<V> {
+    /// Joins what a delta says of this key. `own` is the context of the key here, before the delta;
+    /// `upto` is the sender's, which the delta brings.
+    pub(crate) fn join<K>(
+        &mut self,
+        sent: &DeltaCell<K, V>,
+        own: &VersionVector,
+        upto: &VersionVector,
+        lives: &Lives,
+    ) -> Turnover {
+        let mut turnover = Turnover::default();
+        self.retain(&mut turnover, |local, entry| {
+            let dot = local.resolve(lives);
+            entry.is_single_writer() || !upto.contains(dot) || sent.names(dot)
+        });
+        for (dot, entry) in &sent.fresh {
+            // A dot under the own context is here already, or was superseded by one that is.
+            if own.contains(*dot) {
+                continue;
+            }
+            // Whoever joins a delta has interned its authors.
+            let Some(life) = lives.life(dot.replica) else { continue };
+            let local = LocalDot { life, seq: dot.seq };
+            if entry.is_single_writer() {
+                self.retain(&mut turnover, |older, e| {
+                    !(e.is_single_writer() && older.life == local.life)
+                });
+            }
+            turnover.born.push(local);
+            self.insert(local, entry.clone(), lives);
+        }
+        self.drop_reset_slots(lives, &mut turnover);
+        self.plant(lives, &mut turnover);
+        turnover
+    }
+
+    /// Puts an entry in its place in dot order. An equal value that is already here is shared.
+    pub(crate) fn insert(&mut self, local: LocalDot, mut entry: Entry<V>, lives: &Lives) {
+        if let Entry::Value { value, .. } = &mut entry
+            && let Some(same) = self.entries().filter_map(Entry::value).find(|v| *v == value)
+        {
+            *value = same.clone();
+        }
+        let dot = local.resolve(lives);
+        let at = self.items.partition_point(|(other, _)| other.resolve(lives) < dot);
+        self.items.insert(at, (local, entry));
+    }
+
+    /// Applies a range tombstone that covers this key: everything it saw goes, save what must outlive
+    /// it.
+    pub(crate) fn bury(&mut self, seen: &VersionVector, lives: &Lives) -> Turnover {
+        let mut turnover = Turnover::default();
+        self.retain(&mut turnover, |local, entry| {
+            let spared =
+                !entry.yields_to_range_tombstone() && !planted(Bug::RangeTombstoneRemovesResets);
+            spared || !seen.contains(local.resolve(lives))
+        });
+        turnover
+    }
+
+    /// Puts `entry` in the place of every value and tombstone: a write that has seen them all.
+    pub(crate) fn supersede(&mut self, local: LocalDot, entry: Entry<V>, lives: &Lives) {
+        self.retain(&mut Turnover::default(), |_, e| !e.is_value() && !e.is_tombstone());
+        self.insert(local, entry, lives);
+    }
+
+    /// Replaces the own slot or row.
+    pub(crate) fn replace_own(&mut self, local: LocalDot, entry: Entry<V>, lives: &Lives) {
+        self.retain(&mut Turnover::default(), |older, e| {
+            !(e.is_single_writer() && older.life == local.life)
+        });
+        self.insert(local, entry, lives);
+    }
+
+    /// Replaces every reset by `reset`, and drops the slots that it cancels as a whole.
+    pub(crate) fn reset(&mut self, local: LocalDot, reset: Reset, lives: &Lives) {
+        let mut turnover = Turnover::default();
+        self.retain(&mut turnover, |_, e| !matches!(e, Entry::Reset(_)));
+        self.insert(local, Entry::Reset(Box::new(reset)), lives);
+        self.drop_reset_slots(lives, &mut turnover);
+    }
+
+    /// A slot that a reset has seen in its latest form leaves the cell at once: kept, it would later
+    /// be counted on by its writer.
+    fn drop_reset_slots(&mut self, lives: &Lives, turnover: &mut Turnover) {
+        if !self.entries().any(|e| matches!(e, Entry::Reset(_))) || planted(Bug::ResetSlotsKept) {
+            return;
+        }
+        let seen = self.merged_reset();
+        self.retain(turnover, |local, entry| {
+            let record = seen.of(lives.id(local.life));
+            !(matches!(entry, Entry::Slot(_)) && record.is_some_and(|r| r.seq >= local.seq))
+        });
+    }
+
+    fn retain(
+        &mut self,
+        turnover: &mut Turnover,
+        mut keep: impl FnMut(LocalDot, &Entry<V>) -> bool,
+    ) {
+        self.items.retain(|(local, entry)| {
+            let stays = keep(*local, entry);
+            if !stays {
+                turnover.died.push(*local);
+            }
+            stays
+        });
+    }
+
+    /// The planted bugs that live in the join (see [`crate::planted`]).
+    fn plant(&mut self, lives: &Lives, turnover: &mut Turnover) {
+        if planted(Bug::OneRemovalPerCell) {
+            let last = self.items.iter().filter(|i| i.1.is_tombstone()).map(|i| i.0).next_back();
+            self.retain(turnover, |dot, e| !e.is_tombstone() || Some(dot) == last);
+        }
+        if planted(Bug::DropLastWriterWinsLosers) {
+            let view = CellRef { cell: self, lives };
+            let winner = view.values().max_by_key(|v| (v.hlc, v.dot)).map(|v| v.dot);
+            self.retain(turnover, |dot, e| !e.is_value() || Some(dot.resolve(lives)) == winner);
+        }
+    }
+}
+
+impl<V> Cell<V> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn locals(&self) -> impl Iterator<Item = LocalDot> + '_ {
+        self.items.iter().map(|(local, _)| *local)
+    }
+
+    pub(crate) fn items(&self) -> impl DoubleEndedIterator<Item = (LocalDot, &Entry<V>)> + '_ {
+        self.items.iter().map(|(local, entry)| (*local, entry))
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry<V>> + '_ {
+        self.items.iter().map(|(_, entry)| entry)
+    }
+
+    /// Everything that the resets of this cell have seen, as one.
+    pub(crate) fn merged_reset(&self) -> Reset {
+        let mut merged = Reset::default();
+        for entry in self.entries() {
+            if let Entry::Reset(reset) = entry {
+                merged.merge(reset);
+            }
+        }
+        merged
+    }
+}
+
+/// A cell as a reader sees it: every data type reads from here.
+#[derive(Debug)]
+pub struct CellRef<'a, V> {
+    pub(crate) cell: &'a Cell<V>,
+    pub(crate) lives: &'a Lives,
+}
+
+impl<V> Clone for CellRef<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for CellRef<'_, V> {}
+
+/// One live value of a cell.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Sibling<'a, V> {
+    /// Who wrote it, as that replica's which change.
+    pub dot: Dot,
+    /// When, by the writer's clock.
+    pub hlc: Hlc,
+    /// The value.
+    pub value: &'a V,
+}
+
+impl<V> Clone for Sibling<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Sibling<'_, V> {}
+
+impl<'a, V> CellRef<'a, V> {
+    /// The live dots with their entries, sorted by dot.
+    pub fn entries(self) -> impl Iterator<Item = (Dot, &'a Entry<V>)> + 'a {
+        let lives = self.lives;
+        self.cell.items().map(move |(local, entry)| (local.resolve(lives), entry))
+    }
+
+    /// The live values, sorted by dot. More than one means that they were written concurrently.
+    pub fn values(self) -> impl Iterator<Item = Sibling<'a, V>> + 'a {
+        let lives = self.lives;
+        self.cell.items().filter_map(move |(local, entry)| match entry {
+            Entry::Value { hlc, value } => {
+                Some(Sibling { dot: local.resolve(lives), hlc: *hlc, value })
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether there is at least one live value.
+    pub fn has_value(self) -> bool {
+        self.cell.entries().any(Entry::is_value)
+    }
+
+    /// Whether there is at least one live tombstone.
+    pub fn has_tombstone(self) -> bool {
+        self.cell.entries().any(Entry::is_tombstone)
+    }
+
+    /// Whether a reader finds anything here: a value, or counter totals that were not reset.
+    pub fn is_live(self) -> bool {
+        self.cell.entries().any(|e| e.is_value() || e.is_single_writer())
+    }
+}

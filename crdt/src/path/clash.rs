@@ -1,0 +1,42 @@
+//! Type clashes: one path used as two kinds of thing.
+//!
+//! What must always hold: a path that two replicas used as two data types shows as a clash between
+//! two keys that are neighbours in key order. All cells at or below a path are contiguous, first
+//! its own by type, then the paths below it, then the elements of a set there; so wherever kinds
+//! change there are two neighbours, and comparing each new key with its neighbours finds them all.
+
+use super::encoding::{AFTER_OWN_CELLS, ESCAPE};
+use super::{Key, TypeTag};
+
+/// How many bytes of two keys are a path that both use, but as two kinds of thing; `None` when
+/// there is no such path. The order of the keys does not matter.
+///
+/// Kinds are: each data type, a set of either sort, and a map, which is anything with a path below
+/// it. A map and its own marker are one kind. [`Path::from_encoded`](super::Path::from_encoded)
+/// reads the path.
+pub fn clash(a: &Key, b: &Key) -> Option<usize> {
+    let (first, second) = if a <= b { (a, b) } else { (b, a) };
+    let (first_len, second_len) = (first.path_len(), second.path_len());
+    let shared = shared_prefix_len(first.as_bytes(), second.as_bytes());
+    if first_len == second_len && shared > first_len {
+        // Two elements of one set, or the same key twice.
+        return (first.tag() != second.tag()).then_some(first_len);
+    }
+    if shared != first_len && shared != second_len {
+        // They part above the end of both paths: as two entries of one map.
+        return None;
+    }
+    let next_in_first = *first.as_bytes().get(shared)?;
+    let next_in_second = *second.as_bytes().get(shared)?;
+    if next_in_first == ESCAPE || next_in_second == ESCAPE {
+        // "a" ends where "a\0…" goes on: two texts, which again are two entries of one map.
+        return None;
+    }
+    let marker = next_in_first == TypeTag::MapMarker.to_byte();
+    let below = shared != second_len && next_in_second >= AFTER_OWN_CELLS;
+    (!(marker && below)).then_some(shared)
+}
+
+fn shared_prefix_len(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}

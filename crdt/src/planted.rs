@@ -1,0 +1,106 @@
+//! Planted bugs: the tempting simplifications, one line each, so that the tests can prove they would
+//! notice.
+//!
+//! Without the feature `planted` every question is constant false and costs nothing. With it, one bug
+//! can be switched on per thread at run time; the suite must go red for each.
+
+/// A simplification that loses data or diverges.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Bug {
+    /// Of two concurrent removals only the greater dot is kept.
+    OneRemovalPerCell,
+    /// A delta of a range raises the context of every key.
+    PartialDeltaAdvancesWholeContext,
+    /// One missing prefix is forgiven when a delta is applied.
+    GapAccepted,
+    /// The receiver trusts the sender's memory of what it has.
+    BaseUnchecked,
+    /// Concurrent values are reduced to the last by clock.
+    DropLastWriterWinsLosers,
+    /// A range tombstone is not accompanied by resets of the counters below it.
+    RangeTombstoneWithoutResets,
+    /// A range tombstone works beyond the segments whose context has its dot.
+    RangeTombstoneUnclipped,
+    /// One range tombstone for several segments, with the greatest of their contexts.
+    RangeTombstoneSpansSegmentsByMaximum,
+    /// One range tombstone for several segments, with the least of their contexts.
+    RangeTombstoneSpansSegmentsByMinimum,
+    /// A range tombstone removes the resets it has seen.
+    RangeTombstoneRemovesResets,
+    /// A reset names only the slots it sees and forgets older records.
+    ResetForgetsOlderRecords,
+    /// A writer starts its new epoch although part of its slot was not reset.
+    RemainderIntoNewEpoch,
+    /// A slot that was reset as a whole stays until collection.
+    ResetSlotsKept,
+    /// A write of the value that is already there makes no dot.
+    EqualWriteSkipped,
+    /// A write to a maximum register supersedes a greater value that it saw.
+    MaximumGoesBack,
+    /// A delta ends inside a transaction.
+    TransactionCutInTwo,
+    /// A receiver hydrates only while its own pass runs.
+    HydratingJudgedByOwnPass,
+    /// A range tombstone covers only the replicas whose dots are still alive in its range.
+    RangeTombstoneSeesLiveReplicasOnly,
+}
+
+impl Bug {
+    /// Every planted bug of this crate.
+    pub const ALL: [Self; 18] = [
+        Self::OneRemovalPerCell,
+        Self::PartialDeltaAdvancesWholeContext,
+        Self::GapAccepted,
+        Self::BaseUnchecked,
+        Self::DropLastWriterWinsLosers,
+        Self::RangeTombstoneWithoutResets,
+        Self::RangeTombstoneUnclipped,
+        Self::RangeTombstoneSpansSegmentsByMaximum,
+        Self::RangeTombstoneSpansSegmentsByMinimum,
+        Self::RangeTombstoneRemovesResets,
+        Self::ResetForgetsOlderRecords,
+        Self::RemainderIntoNewEpoch,
+        Self::ResetSlotsKept,
+        Self::EqualWriteSkipped,
+        Self::MaximumGoesBack,
+        Self::TransactionCutInTwo,
+        Self::HydratingJudgedByOwnPass,
+        Self::RangeTombstoneSeesLiveReplicasOnly,
+    ];
+}
+
+#[cfg(feature = "planted")]
+thread_local! {
+    static CURRENT: std::cell::Cell<Option<Bug>> = const { std::cell::Cell::new(None) };
+}
+
+/// Switches one bug on for this thread, or all off.
+#[cfg(feature = "planted")]
+pub fn plant(bug: Option<Bug>) {
+    CURRENT.set(bug);
+}
+
+/// Whether `bug` is switched on.
+#[cfg(feature = "planted")]
+pub fn planted(bug: Bug) -> bool {
+    CURRENT.get() == Some(bug)
+}
+
+/// Whether any bug is switched on: invariants are not asserted then, the oracle has to notice.
+#[cfg(feature = "planted")]
+pub fn any_planted() -> bool {
+    CURRENT.get().is_some()
+}
+
+/// Whether `bug` is switched on.
+#[cfg(not(feature = "planted"))]
+pub const fn planted(_: Bug) -> bool {
+    false
+}
+
+/// Whether any bug is switched on.
+#[cfg(not(feature = "planted"))]
+pub const fn any_planted() -> bool {
+    false
+}

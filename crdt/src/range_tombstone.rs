@@ -1,0 +1,153 @@
+//! Range tombstones: one dot that removes a whole subtree.
+//!
+//! A range tombstone `(e, r, k)` removes from every key of the range `r` the dots that `k` has seen,
+//! and nothing that `k` has not: a child written concurrently survives. It costs one dot however large
+//! the subtree.
+//!
+//! `k` is the whole context of its range at the time of the removal, not only the replicas whose dots
+//! were still alive there: a dot that was superseded by one that the tombstone removed has no other
+//! dominator left (see `docs/decisions/0005-range-tombstone-context.md`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dot::{Dot, Seq};
+use crate::range::KeyRange;
+use crate::replica::ReplicaId;
+use crate::version_vector::{Ahead, VersionVector};
+
+/// The removal of everything in a key range that its author had seen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RangeTombstone<K> {
+    /// The name of the removal.
+    pub dot: Dot,
+    /// Where it removes.
+    pub range: KeyRange<K>,
+    /// What it removes there: `k`.
+    pub seen: VersionVector,
+}
+
+/// The range tombstones of a store, by dot.
+///
+/// One dot may have several pieces here: a delta brings the part that lies in its range.
+#[derive(Clone, Debug)]
+pub(crate) struct RangeTombstones<K> {
+    by_dot: BTreeMap<Dot, Vec<RangeTombstone<K>>>,
+}
+
+impl<K> Default for RangeTombstones<K> {
+    fn default() -> Self {
+        Self { by_dot: BTreeMap::new() }
+    }
+}
+
+impl<K: Ord + Clone> RangeTombstones<K> {
+    /// Adds a range tombstone; whichever of it and the others removes nothing more is left out.
+    pub(crate) fn insert(&mut self, tombstone: RangeTombstone<K>) {
+        let dominated = |lesser: &RangeTombstone<K>, greater: &RangeTombstone<K>| {
+            greater.range.covers(&lesser.range) && greater.seen.covers(&lesser.seen)
+        };
+        if self.iter().any(|other| dominated(&tombstone, other)) {
+            return;
+        }
+        self.by_dot.retain(|_, pieces| {
+            pieces.retain(|other| !dominated(other, &tombstone));
+            !pieces.is_empty()
+        });
+        let pieces = self.by_dot.entry(tombstone.dot).or_default();
+        pieces.push(tombstone);
+        join_touching(pieces);
+    }
+
+    /// The range tombstones named by the dots in `ahead` that meet `range`, cut to it.
+    pub(crate) fn in_range<'a>(
+        &'a self,
+        ahead: Ahead,
+        range: &'a KeyRange<K>,
+    ) -> impl Iterator<Item = RangeTombstone<K>> + 'a {
+        let (after, upto) = (dot_after(ahead.replica, ahead.after), ahead.upto);
+        let dots = self.by_dot.range(after..=Dot::new(ahead.replica, upto));
+        dots.flat_map(|(_, pieces)| pieces).filter_map(|piece| {
+            let range = piece.range.intersect(range)?;
+            Some(RangeTombstone { range, dot: piece.dot, seen: piece.seen.clone() })
+        })
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &RangeTombstone<K>> + '_ {
+        self.by_dot.values().flatten()
+    }
+}
+
+/// Pieces of one tombstone that touch become one again.
+fn join_touching<K: Ord + Clone>(pieces: &mut Vec<RangeTombstone<K>>) {
+    pieces.sort_by(|a, b| a.range.start.cmp(&b.range.start));
+    pieces.dedup_by(|next, kept| {
+        let touches = match (&kept.range.end, &next.range.start) {
+            (Some(end), Some(start)) => start <= end,
+            _ => true,
+        };
+        if touches {
+            let ends_later = match (&kept.range.end, &next.range.end) {
+                (Some(kept_end), Some(next_end)) => next_end > kept_end,
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            if ends_later {
+                kept.range.end = next.range.end.take();
+            }
+        }
+        touches
+    });
+}
+
+const fn dot_after(replica: ReplicaId, seq: Seq) -> Dot {
+    Dot::new(replica, seq.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: ReplicaId = ReplicaId::from_u128(1);
+    const B: ReplicaId = ReplicaId::from_u128(2);
+
+    fn tombstone(dot: Dot, start: u32, end: u32, seen: Seq) -> RangeTombstone<u32> {
+        let range = KeyRange::new(Some(start), Some(end));
+        RangeTombstone { dot, range, seen: [(A, seen)].into_iter().collect() }
+    }
+
+    #[test]
+    fn a_tombstone_that_removes_nothing_more_is_left_out() {
+        let mut all = RangeTombstones::default();
+        all.insert(tombstone(Dot::new(B, 1), 10, 20, 5));
+        all.insert(tombstone(Dot::new(B, 2), 0, 30, 9));
+        all.insert(tombstone(Dot::new(B, 3), 5, 6, 7));
+        assert_eq!(all.iter().map(|t| t.dot.seq).collect::<Vec<_>>(), [2]);
+        all.insert(tombstone(Dot::new(B, 4), 5, 6, 10));
+        assert_eq!(all.iter().map(|t| t.dot.seq).collect::<Vec<_>>(), [2, 4]);
+    }
+
+    #[test]
+    fn the_pieces_of_a_tombstone_come_together_again() {
+        let mut all = RangeTombstones::default();
+        let dot = Dot::new(B, 1);
+        all.insert(tombstone(dot, 10, 20, 5));
+        all.insert(tombstone(dot, 0, 10, 5));
+        all.insert(tombstone(dot, 25, 30, 5));
+        let ranges: Vec<_> = all.iter().map(|t| (t.range.start, t.range.end)).collect();
+        assert_eq!(ranges, [(Some(0), Some(20)), (Some(25), Some(30))]);
+    }
+
+    #[test]
+    fn a_range_sees_its_part_of_a_tombstone() {
+        let mut all = RangeTombstones::default();
+        all.insert(tombstone(Dot::new(B, 3), 10, 20, 5));
+        let range = KeyRange::new(Some(15), None);
+        let cut = |after| {
+            let ahead = Ahead { replica: B, after, upto: 9 };
+            all.in_range(ahead, &range).map(|t| t.range.start).collect::<Vec<_>>()
+        };
+        assert_eq!((cut(2), cut(3)), (vec![Some(15)], vec![]));
+    }
+}

@@ -1,0 +1,370 @@
+//! Local changes: staged beside the store, committed as one, or dropped without a trace.
+//!
+//! A transaction reads through its own changes to the store, and costs what it touches. Every change
+//! takes a dot of its own; every removal too (invariant I5).
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use thiserror::Error;
+
+use crate::cell::{Cell, CellRef};
+use crate::dot::{Dot, LocalDot, Seq};
+use crate::entry::{Entry, Reset, Row, Slot, Tombstone};
+use crate::hlc::Hlc;
+use crate::planted::{Bug, planted};
+use crate::range::KeyRange;
+use crate::range_tombstone::RangeTombstone;
+use crate::replica::{Life, Lives, ReplicaId};
+use crate::store::Store;
+use crate::version_vector::VersionVector;
+use crate::view::{CellKey, CellValue};
+
+/// Changes of one replica that have not been committed yet.
+#[derive(Debug)]
+pub struct Transaction<'a, K, V> {
+    store: &'a Store<K, V>,
+    staged: Staged<K, V>,
+    hlc: Hlc,
+}
+
+/// What a transaction wants to change; see [`Store::commit`].
+#[derive(Debug)]
+pub struct Staged<K, V> {
+    pub(crate) replica: ReplicaId,
+    pub(crate) life: Life,
+    /// The table of the store, in which the own replica has a handle.
+    pub(crate) lives: Arc<Lives>,
+    /// The state of the store that was read.
+    pub(crate) revision: u64,
+    /// The last dot that was taken.
+    pub(crate) seq: Seq,
+    /// Every cell that was touched, as it shall be.
+    pub(crate) cells: BTreeMap<K, Cell<V>>,
+    pub(crate) range_tombstones: Vec<RangeTombstone<K>>,
+}
+
+/// The running total of a counter would pass 2^64. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the totals of one replica in a counter are limited to 2^64 - 1")]
+pub struct CounterOverflow;
+
+impl<K, V> Staged<K, V> {
+    /// Whether nothing was changed.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty() && self.range_tombstones.is_empty()
+    }
+
+    /// The number of cells that were touched.
+    pub fn cell_count(&self) -> usize {
+        self.cells.len()
+    }
+}
+
+impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
+    /// A transaction of `replica` on `store`, all of whose writes carry the stamp `hlc`.
+    pub fn new(store: &'a Store<K, V>, replica: ReplicaId, hlc: Hlc) -> Self {
+        let mut lives = store.view().lives.clone();
+        let life = match lives.life(replica) {
+            Some(life) => life,
+            None => Arc::make_mut(&mut lives).intern(replica),
+        };
+        let staged = Staged {
+            replica,
+            life,
+            lives,
+            revision: store.revision(),
+            seq: store.last_seq(replica),
+            cells: BTreeMap::new(),
+            range_tombstones: Vec::new(),
+        };
+        Self { store, staged, hlc }
+    }
+
+    /// The changes, ready to be committed.
+    pub fn finish(self) -> Staged<K, V> {
+        self.staged
+    }
+
+    /// The replica that writes.
+    pub const fn replica(&self) -> ReplicaId {
+        self.staged.replica
+    }
+
+    /// The store as it was when the transaction began.
+    pub const fn store(&self) -> &'a Store<K, V> {
+        self.store
+    }
+
+    /// The stamp of every write of this transaction.
+    pub const fn hlc(&self) -> Hlc {
+        self.hlc
+    }
+
+    /// The cell of `key` as this transaction sees it.
+    pub fn cell(&self, key: &K) -> Option<CellRef<'_, V>> {
+        match self.staged.cells.get(key) {
+            Some(cell) => (!cell.is_empty()).then_some(CellRef { cell, lives: &self.staged.lives }),
+            None => self.store.view().cell(key),
+        }
+    }
+
+    /// The cells of a range as this transaction sees them, in key order.
+    pub fn range<'b>(
+        &'b self,
+        range: &KeyRange<K>,
+    ) -> impl Iterator<Item = (&'b K, CellRef<'b, V>)> + 'b {
+        let mut stored = self.store.view().range(range).peekable();
+        let mut staged = self
+            .staged
+            .cells
+            .range((range.bounds().0.cloned(), range.bounds().1.cloned()))
+            .peekable();
+        std::iter::from_fn(move || {
+            loop {
+                let key = match (stored.peek(), staged.peek()) {
+                    (Some((a, _)), Some((b, _))) => (*a).min(*b),
+                    (Some((key, _)), None) => key,
+                    (None, Some((key, _))) => *key,
+                    (None, None) => return None,
+                };
+                let old = stored.next_if(|(stored, _)| *stored == key);
+                match staged.next_if(|(staged, _)| *staged == key) {
+                    Some((_, cell)) if cell.is_empty() => {}
+                    Some((key, cell)) => {
+                        return Some((key, CellRef { cell, lives: &self.staged.lives }));
+                    }
+                    None => return old,
+                }
+            }
+        })
+    }
+
+    /// Writes `value`, superseding every value and tombstone of the cell. Always takes a dot, also
+    /// when the value is already there: a re-assertion must survive a concurrent removal.
+    pub fn write(&mut self, key: &K, value: V) -> Dot {
+        if planted(Bug::EqualWriteSkipped)
+            && let Some(same) = self.sole_value(key, &value)
+        {
+            return same;
+        }
+        let entry = Entry::Value { hlc: self.hlc, value };
+        self.supersede(key, entry)
+    }
+
+    /// Writes `value` unless it is the only live value already; returns the dot if it wrote.
+    ///
+    /// That gives something up: an equal value is not re-asserted, so a removal that happens
+    /// concurrently elsewhere takes it away.
+    pub fn ensure(&mut self, key: &K, value: V) -> Option<Dot> {
+        match self.sole_value(key, &value) {
+            Some(_) => None,
+            None => Some(self.write(key, value)),
+        }
+    }
+
+    /// Removes every value that is seen in the cell; does nothing if there is none.
+    pub fn remove(&mut self, key: &K) -> Option<Dot> {
+        self.cell(key).is_some_and(CellRef::has_value).then(|| self.tombstone(key))
+    }
+
+    /// Writes a tombstone even where no value is seen: for types in which a removal beats a
+    /// concurrent write.
+    pub fn tombstone(&mut self, key: &K) -> Dot {
+        let seen = self.cell(key).into_iter().flat_map(CellRef::entries);
+        let over = seen.filter(|(_, e)| e.is_value() || e.is_tombstone()).map(|(dot, _)| dot);
+        let tombstone = Tombstone { hlc: self.hlc, over: over.collect() };
+        self.supersede(key, Entry::Tombstone(Box::new(tombstone)))
+    }
+
+    /// Adds to the own slot of a counter.
+    ///
+    /// # Errors
+    /// When the own totals would overflow; nothing was changed.
+    pub fn count(&mut self, key: &K, inc: u64, dec: u64) -> Result<Dot, CounterOverflow> {
+        let (replica, seq) = (self.staged.replica, self.staged.seq + 1);
+        let own = self.cell(key).and_then(|cell| match cell.entry_of(replica) {
+            Some((dot, Entry::Slot(slot))) => Some((dot.seq, *slot, cell.cell.merged_reset())),
+            _ => None,
+        });
+        let slot = match own {
+            Some((_, slot, _)) if !planted(Bug::RemainderIntoNewEpoch) => slot,
+            Some((old, slot, reset)) if reset.of(replica).is_some() => {
+                let (inc, dec) = slot.remainder(old, reset.of(replica));
+                Slot { epoch: seq, inc, dec }
+            }
+            Some((_, slot, _)) => slot,
+            None => Slot { epoch: seq, inc: 0, dec: 0 },
+        };
+        let slot = Slot {
+            epoch: slot.epoch,
+            inc: slot.inc.checked_add(inc).ok_or(CounterOverflow)?,
+            dec: slot.dec.checked_add(dec).ok_or(CounterOverflow)?,
+        };
+        Ok(self.replace_own(key, Entry::Slot(slot)))
+    }
+
+    /// Cancels every increment that is seen in a counter; does nothing if nothing is left of it.
+    pub fn reset(&mut self, key: &K) -> Option<Dot> {
+        let reset = self.cell(key).and_then(CellRef::reset_of_everything_seen)?;
+        let dot = self.next_dot();
+        let (cell, lives) = self.stage(key);
+        cell.reset(dot, reset, lives);
+        Some(dot.resolve(&self.staged.lives))
+    }
+
+    /// Replaces the own row of a bounded counter.
+    pub(crate) fn write_row(&mut self, key: &K, row: Row) -> Dot {
+        self.replace_own(key, Entry::Row(Box::new(row)))
+    }
+
+    /// Removes everything that is seen in a range, with one range tombstone for each segment of the
+    /// context that meets it and has anything to remove. Returns the number of cells it changed.
+    pub fn remove_range(&mut self, range: &KeyRange<K>) -> usize {
+        let context = self.store.view().context();
+        let segments: Vec<_> = match planted_span(context.segments_in(range)) {
+            Some(seen) => vec![(range.clone(), seen)],
+            None => context.segments_in(range).map(|(r, seen)| (r, seen.clone())).collect(),
+        };
+        segments.into_iter().map(|(range, seen)| self.remove_segment(range, seen)).sum()
+    }
+
+    fn remove_segment(&mut self, range: KeyRange<K>, mut seen: VersionVector) -> usize {
+        let live: Vec<K> = self
+            .range(&range)
+            .filter(|(_, c)| c.is_removable())
+            .map(|(key, _)| key.clone())
+            .collect();
+        if live.is_empty() {
+            return 0;
+        }
+        // The transaction's own changes so far were seen too; the removal itself comes after them.
+        seen.advance(self.staged.replica, self.staged.seq);
+        let local = self.next_dot();
+        // Tombstones that are alone in their cell go as well: the range tombstone dominates them.
+        let keys: Vec<K> = self.range(&range).map(|(key, _)| key.clone()).collect();
+        for key in &keys {
+            let reset = self.cell(key).and_then(CellRef::reset_of_everything_seen);
+            let (cell, lives) = self.stage(key);
+            if let Some(reset) = reset
+                && !planted(Bug::RangeTombstoneWithoutResets)
+            {
+                cell.reset(local, reset, lives);
+            }
+            cell.bury(&seen, lives);
+        }
+        if planted(Bug::RangeTombstoneSeesLiveReplicasOnly) {
+            seen = self.seen_of_live_replicas(&keys, &seen);
+        }
+        let dot = local.resolve(&self.staged.lives);
+        self.staged.range_tombstones.push(RangeTombstone { dot, range, seen });
+        live.len()
+    }
+
+    fn seen_of_live_replicas(&self, keys: &[K], seen: &VersionVector) -> VersionVector {
+        let cells = keys.iter().filter_map(|key| self.store.view().cell(key));
+        let replicas = cells.flat_map(CellRef::entries).map(|(dot, _)| dot.replica);
+        replicas.map(|replica| (replica, seen.seq(replica))).collect()
+    }
+
+    fn sole_value(&self, key: &K, value: &V) -> Option<Dot> {
+        let mut entries = self.cell(key)?.entries();
+        match (entries.next()?, entries.next()) {
+            ((dot, entry), None) if entry.value() == Some(value) => Some(dot),
+            _ => None,
+        }
+    }
+
+    fn supersede(&mut self, key: &K, entry: Entry<V>) -> Dot {
+        let dot = self.next_dot();
+        let (cell, lives) = self.stage(key);
+        cell.supersede(dot, entry, lives);
+        dot.resolve(&self.staged.lives)
+    }
+
+    fn replace_own(&mut self, key: &K, entry: Entry<V>) -> Dot {
+        let dot = self.next_dot();
+        let (cell, lives) = self.stage(key);
+        cell.replace_own(dot, entry, lives);
+        dot.resolve(&self.staged.lives)
+    }
+
+    fn next_dot(&mut self) -> LocalDot {
+        self.staged.seq += 1;
+        LocalDot { life: self.staged.life, seq: self.staged.seq }
+    }
+
+    /// The cell of `key`, to be changed.
+    fn stage(&mut self, key: &K) -> (&mut Cell<V>, &Lives) {
+        let Staged { cells, lives, .. } = &mut self.staged;
+        let cell = match cells.entry(key.clone()) {
+            btree_map::Entry::Occupied(staged) => staged.into_mut(),
+            btree_map::Entry::Vacant(place) => {
+                let stored = self.store.view().cells.get(key).cloned();
+                place.insert(stored.unwrap_or_default())
+            }
+        };
+        (cell, lives)
+    }
+}
+
+/// The single context of the planted bugs that write one range tombstone over several segments.
+fn planted_span<'a, K>(
+    segments: impl Iterator<Item = (KeyRange<K>, &'a VersionVector)>,
+) -> Option<VersionVector> {
+    let vectors = segments.map(|(_, vector)| vector.clone());
+    if planted(Bug::RangeTombstoneSpansSegmentsByMaximum) {
+        return vectors.reduce(|mut a, b| {
+            a.join(&b);
+            a
+        });
+    }
+    if planted(Bug::RangeTombstoneSpansSegmentsByMinimum) {
+        return vectors.reduce(|a, b| a.meet(&b));
+    }
+    None
+}
+
+impl<V> CellRef<'_, V> {
+    /// The own slot or row of `replica`.
+    pub(crate) fn entry_of(&self, replica: ReplicaId) -> Option<(Dot, &Entry<V>)> {
+        self.entries().find(|(dot, entry)| dot.replica == replica && entry.is_single_writer())
+    }
+
+    /// Whether a range tombstone would take anything from a reader.
+    fn is_removable(self) -> bool {
+        self.cell.entries().any(|e| e.is_value() || matches!(e, Entry::Slot(_)))
+    }
+
+    /// A reset of every slot in this cell. It carries on what earlier resets saw of writers that have
+    /// no slot here, since it supersedes those resets. `None` if there is no slot to reset.
+    fn reset_of_everything_seen(self) -> Option<Reset> {
+        let slots: SmallVec<[(Dot, &Slot); 4]> = self
+            .entries()
+            .filter_map(|(dot, entry)| match entry {
+                Entry::Slot(slot) => Some((dot, slot)),
+                _ => None,
+            })
+            .collect();
+        if slots.is_empty() {
+            return None;
+        }
+        let older = self.cell.merged_reset();
+        let mut reset = older.clone();
+        if planted(Bug::ResetForgetsOlderRecords) {
+            reset = Reset::default();
+        }
+        for (dot, slot) in slots {
+            if planted(Bug::ResetSlotsKept) {
+                reset.records.retain(|(owner, _)| *owner != dot.replica);
+                if slot.remainder(dot.seq, older.of(dot.replica)) == (0, 0) {
+                    continue;
+                }
+            }
+            reset.record(dot.replica, slot.record(dot.seq));
+        }
+        Some(reset)
+    }
+}

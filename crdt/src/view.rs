@@ -1,0 +1,113 @@
+//! A consistent view of a store: everything that can be read.
+//!
+//! Cloning a view costs a few reference counts, and the clone never changes: that is how readers go on
+//! while a large delta is applied.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cell::{Cell, CellRef};
+use crate::context::Context;
+use crate::fingerprint::{CellSum, Fingerprint};
+use crate::ordered_map::OrderedMap;
+use crate::planted::{Bug, planted};
+use crate::range::KeyRange;
+use crate::replica::Lives;
+
+/// What can be the key of a cell: ordered, cheap to clone, with canonical bytes (its MessagePack form).
+pub trait CellKey: Ord + Clone + Debug + Serialize + DeserializeOwned {}
+
+impl<K: Ord + Clone + Debug + Serialize + DeserializeOwned> CellKey for K {}
+
+/// What can be a value in a cell: comparable, cheap to clone, with canonical bytes.
+pub trait CellValue: Clone + PartialEq + Debug + Serialize + DeserializeOwned {}
+
+impl<V: Clone + PartialEq + Debug + Serialize + DeserializeOwned> CellValue for V {}
+
+/// The cells of a store under their causal context, at one moment.
+#[derive(Clone, Debug)]
+pub struct View<K, V> {
+    pub(crate) cells: OrderedMap<K, Cell<V>, CellSum>,
+    pub(crate) lives: Arc<Lives>,
+    pub(crate) context: Context<K>,
+}
+
+impl<K: CellKey, V: CellValue> Default for View<K, V> {
+    fn default() -> Self {
+        Self {
+            cells: OrderedMap::new(),
+            lives: Arc::new(Lives::default()),
+            context: Context::default(),
+        }
+    }
+}
+
+impl<K: CellKey, V: CellValue> View<K, V> {
+    /// The cell of `key`; `None` if it never had one or nothing of it is left.
+    pub fn cell(&self, key: &K) -> Option<CellRef<'_, V>> {
+        self.cells.get(key).map(|cell| self.reader(cell))
+    }
+
+    /// The cells of a range in key order, those that hold only tombstones included.
+    pub fn range<'a>(
+        &'a self,
+        range: &KeyRange<K>,
+    ) -> impl DoubleEndedIterator<Item = (&'a K, CellRef<'a, V>)> + 'a {
+        let (start, end) = range.bounds();
+        self.cells.range(start, end).map(|(key, cell)| (key, self.reader(cell)))
+    }
+
+    /// The cells from the first key for which `is_before` is false; it must be true for a prefix of
+    /// the keys and false for the rest.
+    pub fn range_from<'a>(
+        &'a self,
+        is_before: impl Fn(&K) -> bool,
+    ) -> impl Iterator<Item = (&'a K, CellRef<'a, V>)> + 'a {
+        self.cells.iter_from(is_before).map(|(key, cell)| (key, self.reader(cell)))
+    }
+
+    /// The nearest keys below and above `key` that have a cell.
+    pub fn neighbours(&self, key: &K) -> (Option<&K>, Option<&K>) {
+        self.cells.neighbours(key)
+    }
+
+    /// The number of cells, those that hold only tombstones included.
+    pub fn cell_count(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// What has been incorporated, for every key.
+    pub const fn context(&self) -> &Context<K> {
+        &self.context
+    }
+
+    /// Whether some keys have incorporated more than others, so that a part of a transaction may be
+    /// visible.
+    pub fn is_hydrating(&self) -> bool {
+        self.context.uniform().is_none() && !planted(Bug::HydratingJudgedByOwnPass)
+    }
+
+    /// The fingerprint of a range. Costs the logarithm of the store, and a hash for every cell that
+    /// changed since the last question.
+    pub fn fingerprint(&self, range: &KeyRange<K>) -> Fingerprint {
+        self.sum(range).fingerprint()
+    }
+
+    /// The number of cells of a range in which a reader finds anything; costs as much as the
+    /// fingerprint.
+    pub fn live_count(&self, range: &KeyRange<K>) -> u64 {
+        self.sum(range).count
+    }
+
+    fn sum(&self, range: &KeyRange<K>) -> CellSum {
+        let (start, end) = range.bounds();
+        self.cells.aggregate(start, end, &|key, cell| CellSum::of(key, self.reader(cell)))
+    }
+
+    pub(crate) fn reader<'a>(&'a self, cell: &'a Cell<V>) -> CellRef<'a, V> {
+        CellRef { cell, lives: &self.lives }
+    }
+}

@@ -1,0 +1,33 @@
+//! The deterministic simulator: real engines over a simulated network, judged by the oracle.
+//!
+//! One seeded generator decides everything, so a seed replays event for event. A history is a run of
+//! a small [`World`]: replicas write, messages are dropped, duplicated, delayed, cut to partial ranges
+//! and relayed, replicas are saved and loaded, and after *every* step the replica that changed is
+//! compared with the oracle on every key. The simulator can fail: [`rejoin_crdt::planted`] switches on
+//! the tempting simplifications, and each must be found.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a position unknown to the world is a mistake of the simulator and must stop it"
+)]
+
+mod report;
+mod site;
+mod workload;
+mod world;
+
+pub use report::{Failure, Tally};
+pub use world::{Shape, World};
+
+/// Runs one history and returns what it did.
+///
+/// # Errors
+/// Says what differed from the oracle, at which step.
+pub fn run(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
+    let mut world = World::new(seed, shape);
+    for _ in 0..shape.steps {
+        world.step()?;
+    }
+    world.heal()?;
+    Ok(world.into_tally())
+}

@@ -1,0 +1,84 @@
+//! What a history did, and how it failed.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+/// Counts of what happened, to assert that histories are worth running.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Histories.
+    pub histories: u64,
+    /// Operations that were issued.
+    pub operations: u64,
+    /// Operations that changed state.
+    pub changes: u64,
+    /// Operations with a concurrent one on the same key.
+    pub concurrent: u64,
+    /// Deltas that were applied.
+    pub applied: u64,
+    /// Deltas that were refused because their base was not covered.
+    pub gaps: u64,
+    /// Messages that the network lost.
+    pub dropped: u64,
+    /// Messages that the network delivered twice.
+    pub duplicated: u64,
+    /// Deltas of a partial range.
+    pub partial: u64,
+    /// Deltas that reached a receiver whose context had several segments.
+    pub segmented: u64,
+    /// Partitions.
+    pub partitions: u64,
+    /// Saves and loads.
+    pub reloads: u64,
+    /// Subtree deletions.
+    pub subtree_deletions: u64,
+    /// Subtree deletions on several segments at once.
+    pub segmented_deletions: u64,
+    /// Comparisons of two replicas with equal contexts.
+    pub audits: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.histories += other.histories;
+        self.operations += other.operations;
+        self.changes += other.changes;
+        self.concurrent += other.concurrent;
+        self.applied += other.applied;
+        self.gaps += other.gaps;
+        self.dropped += other.dropped;
+        self.duplicated += other.duplicated;
+        self.partial += other.partial;
+        self.segmented += other.segmented;
+        self.partitions += other.partitions;
+        self.reloads += other.reloads;
+        self.subtree_deletions += other.subtree_deletions;
+        self.segmented_deletions += other.segmented_deletions;
+        self.audits += other.audits;
+    }
+}
+
+/// A history that went wrong.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed that replays it.
+    pub seed: u64,
+    /// The step after which the difference showed.
+    pub step: u64,
+    /// The replica that differed.
+    pub site: usize,
+    /// What differed.
+    pub what: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "seed {}: after step {}, replica {}: {}",
+            self.seed, self.step, self.site, self.what
+        )
+    }
+}
+
+impl std::error::Error for Failure {}
