@@ -115,6 +115,20 @@ impl<V: Clone + PartialEq> Cell<V> {
         self.insert(local, entry, lives);
     }
 
+    /// Puts `entry` in the place of exactly the dots in `seen`; what arrived since stays beside it.
+    pub(crate) fn supersede_only(
+        &mut self,
+        seen: &[Dot],
+        local: LocalDot,
+        entry: Entry<V>,
+        lives: &Lives,
+    ) {
+        self.retain(&mut Turnover::default(), |old, e| {
+            !(e.is_value() || e.is_tombstone()) || !seen.contains(&old.resolve(lives))
+        });
+        self.insert(local, entry, lives);
+    }
+
     /// Replaces the own slot or row.
     pub(crate) fn replace_own(&mut self, local: LocalDot, entry: Entry<V>, lives: &Lives) {
         self.retain(&mut Turnover::default(), |older, e| {

@@ -62,6 +62,8 @@ pub struct ChangedCell<K> {
     pub key: K,
     /// Whether there was no cell of this key before.
     pub is_new: bool,
+    /// The number of its live dots now.
+    pub dots: usize,
 }
 
 impl<K> Default for Commit<K> {
@@ -253,12 +255,13 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         }
         let (cell, is_new) = self.view.cells.entry_or_insert_with(&sent.key, Cell::default);
         let turnover = cell.join(sent, own, upto, &self.view.lives);
+        let dots = cell.len();
         if cell.is_empty() {
             self.view.cells.remove(&sent.key);
         }
         if !turnover.is_empty() {
             index.take(&sent.key, turnover, &self.view.lives);
-            commit.cells.push(ChangedCell { key: sent.key.clone(), is_new });
+            commit.cells.push(ChangedCell { key: sent.key.clone(), is_new, dots });
         }
     }
 
@@ -288,12 +291,13 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         for key in keys {
             let Some(cell) = self.view.cells.get_mut(&key) else { continue };
             let turnover = cell.bury(&tombstone.seen, &self.view.lives);
+            let dots = cell.len();
             if cell.is_empty() {
                 self.view.cells.remove(&key);
             }
             if !turnover.is_empty() {
                 index.take(&key, turnover, &self.view.lives);
-                commit.cells.push(ChangedCell { key, is_new: false });
+                commit.cells.push(ChangedCell { key, is_new: false, dots });
             }
         }
     }
@@ -321,7 +325,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         };
         if !turnover.is_empty() {
             index.take(&key, turnover, &self.view.lives);
-            commit.cells.push(ChangedCell { key, is_new });
+            commit.cells.push(ChangedCell { key, is_new, dots: fresh.len() });
         }
     }
 

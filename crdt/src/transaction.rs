@@ -103,6 +103,11 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
         self.hlc
     }
 
+    /// The number of cells that were touched so far.
+    pub fn staged_count(&self) -> usize {
+        self.staged.cells.len()
+    }
+
     /// The cell of `key` as this transaction sees it.
     pub fn cell(&self, key: &K) -> Option<CellRef<'_, V>> {
         match self.staged.cells.get(key) {
@@ -115,13 +120,33 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
     pub fn range<'b>(
         &'b self,
         range: &KeyRange<K>,
+    ) -> impl Iterator<Item = (&'b K, CellRef<'b, V>)> + use<'a, 'b, K, V> {
+        let bounds = (range.bounds().0.cloned(), range.bounds().1.cloned());
+        self.overlaid(self.store.view().range(range), self.staged.cells.range(bounds))
+    }
+
+    /// The cells from the first key for which `is_before` is false, as this transaction sees them; it
+    /// must be true for a prefix of the keys and false for the rest.
+    pub fn range_from<'b>(
+        &'b self,
+        is_before: impl Fn(&K) -> bool,
     ) -> impl Iterator<Item = (&'b K, CellRef<'b, V>)> + 'b {
-        let mut stored = self.store.view().range(range).peekable();
-        let mut staged = self
-            .staged
-            .cells
-            .range((range.bounds().0.cloned(), range.bounds().1.cloned()))
-            .peekable();
+        let first = self.staged.cells.keys().find(|key| !is_before(key));
+        let staged = first.into_iter().flat_map(|first| self.staged.cells.range(first..));
+        self.overlaid(self.store.view().range_from(is_before), staged)
+    }
+
+    /// The cells of the store, with those that the transaction has touched in their place.
+    fn overlaid<'b, S, T>(
+        &'b self,
+        stored: S,
+        staged: T,
+    ) -> impl Iterator<Item = (&'b K, CellRef<'b, V>)> + use<'a, 'b, K, V, S, T>
+    where
+        S: Iterator<Item = (&'b K, CellRef<'b, V>)> + 'b,
+        T: Iterator<Item = (&'b K, &'b Cell<V>)> + 'b,
+    {
+        let (mut stored, mut staged) = (stored.peekable(), staged.peekable());
         std::iter::from_fn(move || {
             loop {
                 let key = match (stored.peek(), staged.peek()) {
@@ -152,6 +177,16 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
         }
         let entry = Entry::Value { hlc: self.hlc, value };
         self.supersede(key, entry)
+    }
+
+    /// Writes `value` over exactly the siblings in `seen`: the resolution of a conflict. A sibling
+    /// that arrived after somebody looked stays beside it.
+    pub fn write_over(&mut self, key: &K, seen: &[Dot], value: V) -> Dot {
+        let entry = Entry::Value { hlc: self.hlc, value };
+        let dot = self.next_dot();
+        let (cell, lives) = self.stage(key);
+        cell.supersede_only(seen, dot, entry, lives);
+        dot.resolve(&self.staged.lives)
     }
 
     /// Writes `value` unless it is the only live value already; returns the dot if it wrote.

@@ -20,6 +20,7 @@ mod hex;
 mod int;
 mod item;
 mod json;
+mod order;
 mod read;
 mod timestamp;
 mod write;
@@ -55,7 +56,7 @@ pub const MAX_DEPTH: u32 = 64;
 /// assert_eq!(name, Some("Ada"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Value(SharedBytes);
 

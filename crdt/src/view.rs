@@ -55,7 +55,7 @@ impl<K: CellKey, V: CellValue> View<K, V> {
     pub fn range<'a>(
         &'a self,
         range: &KeyRange<K>,
-    ) -> impl DoubleEndedIterator<Item = (&'a K, CellRef<'a, V>)> + 'a {
+    ) -> impl DoubleEndedIterator<Item = (&'a K, CellRef<'a, V>)> + use<'a, K, V> {
         let (start, end) = range.bounds();
         self.cells.range(start, end).map(|(key, cell)| (key, self.reader(cell)))
     }

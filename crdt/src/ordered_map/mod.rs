@@ -73,16 +73,6 @@ impl<K, C, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
         self.len == 0
     }
 
-    /// The smallest key.
-    pub(crate) fn first_key(&self) -> Option<&K> {
-        self.root.first_key()
-    }
-
-    /// The greatest key.
-    pub(crate) fn last_key(&self) -> Option<&K> {
-        self.root.last_key()
-    }
-
     /// All entries in key order.
     pub(crate) fn iter(&self) -> Range<'_, K, C, S> {
         Range::whole(&self.root)

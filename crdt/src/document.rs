@@ -1,0 +1,207 @@
+//! The document store: one store of cells keyed by paths, with typed handles.
+//!
+//! A document is what an application works with: nested maps of registers, counters, flags and sets,
+//! addressed by path. It adds three things to the engine and no rule of its own: keys made of paths,
+//! limits on what is written, and two small indexes that list conflicts. Nested types flatten to
+//! cells, so that deleting a subtree, however deep, is one range tombstone.
+//!
+//! Time comes in as an argument, and so does the identity of the writer.
+
+mod conflict;
+mod read;
+mod resolver;
+mod write;
+
+use std::sync::Arc;
+
+pub use conflict::{Candidate, Conflict};
+pub use read::{Bounded, Counter, Flag, Map, MvRegister, Reading, Register, Set};
+pub use resolver::Resolver;
+pub use write::{BoundedMut, CounterMut, FlagMut, MapMut, RegisterMut, SetMut, Tx, WriteError};
+
+use crate::cell::{CellRef, Sibling};
+use crate::context::Context;
+use crate::delta::AuthorisedDelta;
+use crate::hlc::{Clock, Hlc};
+use crate::limits::Limits;
+use crate::ordered_map::OrderedMap;
+use crate::path::{IntoPath, Key, Path, TypeTag, clash};
+use crate::range::KeyRange;
+use crate::replica::ReplicaId;
+use crate::store::{Commit, JoinError, StaleTransaction, Store};
+use crate::transaction::Staged;
+use crate::value::Value;
+use crate::view::View;
+
+use conflict::is_contested;
+use resolver::Resolvers;
+
+/// A set of keys whose clone is a snapshot.
+type Keys = OrderedMap<Key, ()>;
+
+/// The document of one replica.
+#[derive(Debug, Default)]
+pub struct Document {
+    store: Store<Key, Value>,
+    /// Registers with concurrent values.
+    contested: Keys,
+    /// Paths at which keys of different kinds met, as positions in key order.
+    clashes: Keys,
+    resolvers: Arc<Resolvers>,
+    limits: Limits,
+    clock: Clock,
+    suspect_stamps: u64,
+}
+
+/// A consistent view of a document; cheap to take, and it never changes.
+#[derive(Clone, Debug)]
+pub struct DocumentView {
+    cells: View<Key, Value>,
+    contested: Keys,
+    clashes: Keys,
+    resolvers: Arc<Resolvers>,
+}
+
+/// What changed between two contexts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changes {
+    /// The context up to which this tells everything: where to resume.
+    pub upto: Context<Key>,
+    /// The cells that changed, sorted; what they read now is in a view.
+    pub cells: Vec<Key>,
+    /// The ranges of keys in which a deletion took everything that it had seen.
+    pub deleted: Vec<KeyRange<Key>>,
+}
+
+impl Document {
+    /// An empty document under these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// The engine underneath: contexts, deltas, fingerprints.
+    pub const fn store(&self) -> &Store<Key, Value> {
+        &self.store
+    }
+
+    /// The limits of what is written here.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A consistent view of the document as it is now.
+    pub fn view(&self) -> DocumentView {
+        DocumentView {
+            cells: self.store.view().clone(),
+            contested: self.contested.clone(),
+            clashes: self.clashes.clone(),
+            resolvers: self.resolvers.clone(),
+        }
+    }
+
+    /// The stamp of the next transaction.
+    pub fn tick(&mut self, now_ms: u64) -> Hlc {
+        self.clock.tick(now_ms)
+    }
+
+    /// How many stamps from further than the clock guard in the future have arrived.
+    pub const fn suspect_stamps(&self) -> u64 {
+        self.suspect_stamps
+    }
+
+    /// A transaction of `replica` whose writes carry the stamp `hlc`; it changes nothing until it is
+    /// [committed](Self::commit).
+    pub fn transaction(&self, replica: ReplicaId, hlc: Hlc) -> Tx<'_> {
+        Tx::new(&self.store, replica, hlc, self.limits)
+    }
+
+    /// Makes the changes of a transaction visible, all at once.
+    ///
+    /// # Errors
+    /// When the document changed since the transaction began; nothing was changed.
+    pub fn commit(&mut self, staged: Staged<Key, Value>) -> Result<Commit<Key>, StaleTransaction> {
+        let commit = self.store.commit(staged)?;
+        self.index(&commit);
+        Ok(commit)
+    }
+
+    /// Joins the changes of another replica, all at once.
+    ///
+    /// # Errors
+    /// As [`Store::join`]; nothing was changed.
+    pub fn join(
+        &mut self,
+        delta: AuthorisedDelta<Key, Value>,
+        own: Option<ReplicaId>,
+        now_ms: u64,
+    ) -> Result<Commit<Key>, JoinError> {
+        let cells = delta.as_delta().parts.iter().flat_map(|part| &part.cells);
+        let entries = cells.flat_map(|cell| &cell.fresh).map(|(_, entry)| entry);
+        let stamps: Vec<Hlc> = entries.filter_map(|entry| entry.hlc()).collect();
+        let commit = self.store.join(delta, own)?;
+        for stamp in stamps {
+            self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
+        }
+        self.index(&commit);
+        Ok(commit)
+    }
+
+    /// Attaches a resolver to everything at and below a path.
+    pub fn attach_resolver(&mut self, path: impl IntoPath, resolver: Resolver) {
+        Arc::make_mut(&mut self.resolvers).insert(path.into_path(), resolver);
+    }
+
+    /// What changed since somebody had seen `since`. Costs the changes, not the document.
+    pub fn changes_since(&self, since: &Context<Key>) -> Changes {
+        let context = self.store.view().context();
+        let mut changes = Changes { upto: context.clone(), cells: Vec::new(), deleted: Vec::new() };
+        for (range, upto) in context.segments_in(&KeyRange::full()) {
+            for (range, base) in since.segments_in(&range) {
+                changes.cells.extend(self.store.changed_since(base, upto, &range));
+                let tombstones = self.store.range_tombstones_since(base, upto, &range);
+                changes.deleted.extend(tombstones.into_iter().map(|t| t.range));
+            }
+        }
+        changes
+    }
+
+    /// Brings the conflict indexes up to date with a commit.
+    fn index(&mut self, commit: &Commit<Key>) {
+        let view = self.store.view();
+        for changed in &commit.cells {
+            let Some(tag) = changed.key.tag() else { continue };
+            let cell = (changed.dots > 1).then(|| view.cell(&changed.key)).flatten();
+            if cell.is_some_and(|cell| is_contested(tag, cell)) {
+                self.contested.insert(changed.key.clone(), ());
+            } else {
+                self.contested.remove(&changed.key);
+            }
+            if changed.is_new {
+                let (below, above) = view.neighbours(&changed.key);
+                for neighbour in [below, above].into_iter().flatten() {
+                    if let Some(len) = clash(neighbour, &changed.key) {
+                        let place = neighbour.as_bytes().get(..len).unwrap_or_default();
+                        self.clashes.insert(Key::bound(place), ());
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl DocumentView {
+    /// The cells of the document: context, fingerprints, and whether a part of a transaction may be
+    /// visible.
+    pub const fn cells(&self) -> &View<Key, Value> {
+        &self.cells
+    }
+
+    /// What the resolver of a path makes of concurrent values; `None` if there is nothing to resolve.
+    fn resolved(&self, path: &Path, tag: TypeTag, cell: CellRef<'_, Value>) -> Option<Value> {
+        if self.contested.is_empty() || !is_contested(tag, cell) {
+            return None;
+        }
+        let siblings: Vec<Sibling<'_, Value>> = cell.values().collect();
+        self.resolvers.resolve(path, &siblings)
+    }
+}

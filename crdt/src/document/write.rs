@@ -1,0 +1,538 @@
+//! Writing a document: handles by path inside a transaction.
+//!
+//! Every handle borrows the transaction, checks the limits before it changes anything, and leaves the
+//! transaction as it was when it answers with an error.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::document::read::{Bounded, Counter, Flag, Map, MvRegister, Register, Set, Source};
+use crate::dot::Dot;
+use crate::hlc::Hlc;
+use crate::limits::Limits;
+use crate::path::{IntoPath, Key, KeyError, Path, TypeTag};
+use crate::range::KeyRange;
+use crate::replica::ReplicaId;
+use crate::store::Store;
+use crate::transaction::{CounterOverflow, Staged, Transaction};
+use crate::types::Shortfall;
+use crate::value::{EncodeError, Value};
+
+/// A transaction on a document: staged changes that commit as one or leave no trace.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    pub(crate) inner: Transaction<'a, Key, Value>,
+    limits: Limits,
+    /// The bytes of all keys and values that were staged so far.
+    staged_bytes: usize,
+}
+
+/// Why a change was refused. The transaction is as it was before the call.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The path does not make a key within the limits.
+    #[error("the path cannot be a key: {0}")]
+    Key(#[from] KeyError),
+    /// The value cannot be a document value.
+    #[error("the value cannot be stored: {0}")]
+    Encode(#[from] EncodeError),
+    /// The value is too large.
+    #[error("the value has {len_bytes} bytes, {limit_bytes} are allowed")]
+    ValueTooLarge {
+        /// Its size.
+        len_bytes: usize,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// The transaction is too large to be applied as one anywhere.
+    #[error("the transaction has {len_bytes} bytes of keys and values, {limit_bytes} are allowed")]
+    TransactionTooLarge {
+        /// Its size with this change.
+        len_bytes: usize,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// The transaction touches too many cells to be applied as one anywhere.
+    #[error("the transaction touches more than {limit} cells")]
+    TooManyCells {
+        /// The limit.
+        limit: usize,
+    },
+    /// The totals of a counter are full.
+    #[error(transparent)]
+    CounterOverflow(#[from] CounterOverflow),
+    /// A bounded counter has not the rights here to take so much away.
+    #[error(transparent)]
+    Shortfall(#[from] Shortfall),
+    /// A bounded counter lies in the subtree: its rights belong to their holders and cannot be deleted.
+    #[error("the subtree holds the bounded counter {path}, which cannot be deleted")]
+    HoldsBoundedCounter {
+        /// Where the counter is.
+        path: Path,
+    },
+}
+
+impl<'a> Tx<'a> {
+    /// A transaction of `replica`, all of whose writes carry the stamp `hlc`.
+    pub(crate) fn new(
+        store: &'a Store<Key, Value>,
+        replica: ReplicaId,
+        hlc: Hlc,
+        limits: Limits,
+    ) -> Self {
+        Self { inner: Transaction::new(store, replica, hlc), limits, staged_bytes: 0 }
+    }
+
+    /// The changes, ready to be committed.
+    pub fn finish(self) -> Staged<Key, Value> {
+        self.inner.finish()
+    }
+
+    /// The replica that writes.
+    pub const fn replica(&self) -> ReplicaId {
+        self.inner.replica()
+    }
+
+    /// The last-writer-wins register at a path.
+    pub fn register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
+        RegisterMut { path: path.into_path(), tag: TypeTag::Register, tx: self }
+    }
+
+    /// The last-writer-wins register whose deletion competes by time.
+    pub fn lww_delete_register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
+        RegisterMut { path: path.into_path(), tag: TypeTag::RegisterLwwDelete, tx: self }
+    }
+
+    /// The register that keeps the greatest value.
+    pub fn max_register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
+        RegisterMut { path: path.into_path(), tag: TypeTag::MaxRegister, tx: self }
+    }
+
+    /// The register that keeps the least value.
+    pub fn min_register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
+        RegisterMut { path: path.into_path(), tag: TypeTag::MinRegister, tx: self }
+    }
+
+    /// The register that shows every concurrent value.
+    pub fn mv_register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
+        RegisterMut { path: path.into_path(), tag: TypeTag::MvRegister, tx: self }
+    }
+
+    /// The flag where enabling wins.
+    pub fn flag(&mut self, path: impl IntoPath) -> FlagMut<'_, 'a> {
+        FlagMut { path: path.into_path(), tag: TypeTag::EnableWinsFlag, tx: self }
+    }
+
+    /// The flag where disabling wins.
+    pub fn disable_wins_flag(&mut self, path: impl IntoPath) -> FlagMut<'_, 'a> {
+        FlagMut { path: path.into_path(), tag: TypeTag::DisableWinsFlag, tx: self }
+    }
+
+    /// The counter at a path.
+    pub fn counter(&mut self, path: impl IntoPath) -> CounterMut<'_, 'a> {
+        CounterMut { path: path.into_path(), tx: self }
+    }
+
+    /// The counter at a path that never falls below zero.
+    pub fn bounded(&mut self, path: impl IntoPath) -> BoundedMut<'_, 'a> {
+        BoundedMut { path: path.into_path(), tx: self }
+    }
+
+    /// The set where adding wins.
+    pub fn set(&mut self, path: impl IntoPath) -> SetMut<'_, 'a> {
+        SetMut { path: path.into_path(), tag: TypeTag::SetElement, tx: self }
+    }
+
+    /// The set where removing wins.
+    pub fn remove_wins_set(&mut self, path: impl IntoPath) -> SetMut<'_, 'a> {
+        SetMut { path: path.into_path(), tag: TypeTag::RemoveWinsElement, tx: self }
+    }
+
+    /// The map at a path.
+    ///
+    /// # Errors
+    /// When nothing below the path could be a key.
+    pub fn map(&mut self, path: impl IntoPath) -> Result<MapMut<'_, 'a>, WriteError> {
+        let path = path.into_path();
+        self.key(&path, TypeTag::MapMarker)?;
+        Ok(MapMut { path, tx: self })
+    }
+
+    /// Deletes everything that is seen at and below a path, with one dot however much it is. What
+    /// somebody else writes there concurrently survives. Returns the number of cells it cleared.
+    ///
+    /// # Errors
+    /// When a bounded counter lies there; nothing was changed.
+    pub fn delete(&mut self, path: impl IntoPath) -> Result<usize, WriteError> {
+        let (start, end) = path.into_path().subtree();
+        let range = KeyRange::new(Some(start), Some(end));
+        let mut cells = self.inner.range(&range);
+        let bounded = cells.find(|(key, _)| key.tag() == Some(TypeTag::BoundedCounter));
+        if let Some((key, _)) = bounded {
+            return Err(WriteError::HoldsBoundedCounter { path: key.path() });
+        }
+        drop(cells);
+        Ok(self.inner.remove_range(&range))
+    }
+
+    /// Writes `value` over exactly the given siblings: the resolution of a conflict. What arrived
+    /// after somebody looked stays beside it.
+    ///
+    /// # Errors
+    /// When the path, the type or the value cannot be stored.
+    pub fn write_over(
+        &mut self,
+        path: &Path,
+        tag: TypeTag,
+        seen: &[Dot],
+        value: Value,
+    ) -> Result<Dot, WriteError> {
+        let key = self.key(path, tag)?;
+        self.charge(&key, value.as_bytes().len())?;
+        Ok(self.inner.write_over(&key, seen, value))
+    }
+
+    fn key(&self, path: &Path, tag: TypeTag) -> Result<Key, WriteError> {
+        self.checked(Key::new(path, tag)?)
+    }
+
+    fn element(&self, path: &Path, tag: TypeTag, element: &Value) -> Result<Key, WriteError> {
+        self.checked(Key::element(path, element.as_bytes(), tag)?)
+    }
+
+    fn checked(&self, key: Key) -> Result<Key, WriteError> {
+        let limit = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);
+        key.check_limits(limit(self.limits.key_bytes), limit(self.limits.key_components))?;
+        Ok(key)
+    }
+
+    fn value(&self, value: impl Serialize) -> Result<Value, WriteError> {
+        let value = Value::from_serialize(&value)?;
+        let (len_bytes, limit_bytes) = (value.as_bytes().len(), self.limits.value_bytes);
+        if len_bytes > limit_bytes {
+            return Err(WriteError::ValueTooLarge { len_bytes, limit_bytes });
+        }
+        Ok(value)
+    }
+
+    /// Takes the size of a change into account, before it is made.
+    fn charge(&mut self, key: &Key, value_bytes: usize) -> Result<(), WriteError> {
+        // Beside key and value a cell costs its dot, kind and lengths; 16 bytes are ample.
+        let len_bytes = self.staged_bytes + key.as_bytes().len() + value_bytes + 16;
+        let limit_bytes = self.limits.delta_bytes;
+        if len_bytes > limit_bytes {
+            return Err(WriteError::TransactionTooLarge { len_bytes, limit_bytes });
+        }
+        let limit = self.limits.cells_per_delta;
+        if self.inner.staged_count() >= limit {
+            return Err(WriteError::TooManyCells { limit });
+        }
+        self.staged_bytes = len_bytes;
+        Ok(())
+    }
+}
+
+/// A register inside a transaction.
+#[derive(Debug)]
+pub struct RegisterMut<'t, 'a> {
+    tx: &'t mut Tx<'a>,
+    path: Path,
+    tag: TypeTag,
+}
+
+impl RegisterMut<'_, '_> {
+    /// Writes a value over everything that is seen. A register of extremes keeps the extreme.
+    ///
+    /// # Errors
+    /// When path or value cannot be stored; nothing was changed.
+    pub fn set(&mut self, value: impl Serialize) -> Result<Dot, WriteError> {
+        let value = self.tx.value(value)?;
+        self.set_value(value)
+    }
+
+    /// Writes a value that is already in canonical form.
+    ///
+    /// # Errors
+    /// When the path or the size cannot be stored; nothing was changed.
+    pub fn set_value(&mut self, value: Value) -> Result<Dot, WriteError> {
+        let key = self.tx.key(&self.path, self.tag)?;
+        self.tx.charge(&key, value.as_bytes().len())?;
+        Ok(match self.tag {
+            TypeTag::MaxRegister => self.tx.inner.write_maximum(&key, value),
+            TypeTag::MinRegister => self.tx.inner.write_minimum(&key, value),
+            _ => self.tx.inner.write(&key, value),
+        })
+    }
+
+    /// Writes a value unless it is the only one already; returns whether it wrote. An equal value is
+    /// not re-asserted: a deletion that happens concurrently elsewhere takes it away.
+    ///
+    /// # Errors
+    /// When path or value cannot be stored; nothing was changed.
+    pub fn ensure(&mut self, value: impl Serialize) -> Result<bool, WriteError> {
+        let value = self.tx.value(value)?;
+        let key = self.tx.key(&self.path, self.tag)?;
+        self.tx.charge(&key, value.as_bytes().len())?;
+        Ok(self.tx.inner.ensure(&key, value).is_some())
+    }
+
+    /// Deletes what is seen. Returns whether there was anything to delete.
+    ///
+    /// # Errors
+    /// When the path cannot be a key; nothing was changed.
+    pub fn delete(&mut self) -> Result<bool, WriteError> {
+        let key = self.tx.key(&self.path, self.tag)?;
+        self.tx.charge(&key, 0)?;
+        Ok(match self.tag {
+            TypeTag::RegisterLwwDelete => {
+                self.tx.inner.tombstone(&key);
+                true
+            }
+            _ => self.tx.inner.remove(&key).is_some(),
+        })
+    }
+
+    /// The register as this transaction sees it.
+    pub fn read(&self) -> Register<'_> {
+        Register { source: Source::Tx(self.tx), path: self.path.clone(), tag: self.tag }
+    }
+
+    /// The values as this transaction sees them, for a register that shows them all.
+    pub fn read_all(&self) -> MvRegister<'_> {
+        MvRegister { source: Source::Tx(self.tx), path: self.path.clone() }
+    }
+}
+
+/// A flag inside a transaction.
+#[derive(Debug)]
+pub struct FlagMut<'t, 'a> {
+    tx: &'t mut Tx<'a>,
+    path: Path,
+    tag: TypeTag,
+}
+
+impl FlagMut<'_, '_> {
+    /// Enables the flag, also if it is enabled already.
+    ///
+    /// # Errors
+    /// When the path cannot be a key; nothing was changed.
+    pub fn enable(&mut self) -> Result<Dot, WriteError> {
+        let key = self.tx.key(&self.path, self.tag)?;
+        self.tx.charge(&key, 1)?;
+        let value = self.tx.value(true)?;
+        Ok(self.tx.inner.write(&key, value))
+    }
+
+    /// Disables the flag. Returns whether that made a change to send: a flag where enabling wins and
+    /// that is not enabled needs none.
+    ///
+    /// # Errors
+    /// When the path cannot be a key; nothing was changed.
+    pub fn disable(&mut self) -> Result<bool, WriteError> {
+        let key = self.tx.key(&self.path, self.tag)?;
+        self.tx.charge(&key, 0)?;
+        Ok(match self.tag {
+            TypeTag::DisableWinsFlag => {
+                self.tx.inner.tombstone(&key);
+                true
+            }
+            _ => self.tx.inner.remove(&key).is_some(),
+        })
+    }
+
+    /// The flag as this transaction sees it.
+    pub fn read(&self) -> Flag<'_> {
+        Flag { source: Source::Tx(self.tx), path: self.path.clone(), tag: self.tag }
+    }
+}
+
+/// A counter inside a transaction.
+#[derive(Debug)]
+pub struct CounterMut<'t, 'a> {
+    tx: &'t mut Tx<'a>,
+    path: Path,
+}
+
+impl CounterMut<'_, '_> {
+    /// Adds a number, which may be negative.
+    ///
+    /// # Errors
+    /// When the path cannot be a key or the own totals are full; nothing was changed.
+    pub fn add(&mut self, amount: i64) -> Result<Dot, WriteError> {
+        let key = self.tx.key(&self.path, TypeTag::Counter)?;
+        self.tx.charge(&key, 0)?;
+        let (inc, dec) = (amount.max(0).unsigned_abs(), amount.min(0).unsigned_abs());
+        Ok(self.tx.inner.count(&key, inc, dec)?)
+    }
+
+    /// Cancels every increment that is seen; concurrent ones survive. Returns whether there was
+    /// anything to cancel.
+    ///
+    /// # Errors
+    /// When the path cannot be a key; nothing was changed.
+    pub fn reset(&mut self) -> Result<bool, WriteError> {
+        let key = self.tx.key(&self.path, TypeTag::Counter)?;
+        Ok(self.tx.inner.reset(&key).is_some())
+    }
+
+    /// The counter as this transaction sees it.
+    pub fn read(&self) -> Counter<'_> {
+        Counter { source: Source::Tx(self.tx), path: self.path.clone() }
+    }
+}
+
+/// A bounded counter inside a transaction.
+#[derive(Debug)]
+pub struct BoundedMut<'t, 'a> {
+    tx: &'t mut Tx<'a>,
+    path: Path,
+}
+
+impl BoundedMut<'_, '_> {
+    /// Adds to the total, and to the own rights.
+    ///
+    /// # Errors
+    /// When the path cannot be a key or the own totals are full; nothing was changed.
+    pub fn incr(&mut self, amount: u64) -> Result<Dot, WriteError> {
+        let key = self.key()?;
+        Ok(self.tx.inner.increment_bounded(&key, amount)?)
+    }
+
+    /// Takes away from the total, within the own rights.
+    ///
+    /// # Errors
+    /// When the own rights do not suffice: the error names the shortfall and who holds rights.
+    /// Nothing was changed.
+    pub fn decr(&mut self, amount: u64) -> Result<Dot, WriteError> {
+        let key = self.key()?;
+        Ok(self.tx.inner.decrement_bounded(&key, amount)?)
+    }
+
+    /// Gives own rights to another replica; `None` if there is nothing or nobody to give to.
+    ///
+    /// # Errors
+    /// When the own rights do not suffice; nothing was changed.
+    pub fn transfer(&mut self, to: ReplicaId, amount: u64) -> Result<Option<Dot>, WriteError> {
+        let key = self.key()?;
+        Ok(self.tx.inner.transfer_rights(&key, to, amount)?)
+    }
+
+    /// The counter as this transaction sees it.
+    pub fn read(&self) -> Bounded<'_> {
+        Bounded { source: Source::Tx(self.tx), path: self.path.clone() }
+    }
+
+    fn key(&mut self) -> Result<Key, WriteError> {
+        let key = self.tx.key(&self.path, TypeTag::BoundedCounter)?;
+        self.tx.charge(&key, 0)?;
+        Ok(key)
+    }
+}
+
+/// A set inside a transaction.
+#[derive(Debug)]
+pub struct SetMut<'t, 'a> {
+    tx: &'t mut Tx<'a>,
+    path: Path,
+    tag: TypeTag,
+}
+
+impl SetMut<'_, '_> {
+    /// Adds an element, also if it is there already.
+    ///
+    /// # Errors
+    /// When path or element cannot be stored; nothing was changed.
+    pub fn add(&mut self, element: impl Serialize) -> Result<Dot, WriteError> {
+        let element = self.tx.value(element)?;
+        let key = self.tx.element(&self.path, self.tag, &element)?;
+        self.tx.charge(&key, 1)?;
+        // The element is in the key; the entry only says that it is there.
+        let present = self.tx.value(())?;
+        Ok(self.tx.inner.write(&key, present))
+    }
+
+    /// Removes an element. Returns whether that made a change to send: removing what is not there
+    /// needs none, unless removing wins.
+    ///
+    /// # Errors
+    /// When path or element cannot be stored; nothing was changed.
+    pub fn remove(&mut self, element: impl Serialize) -> Result<bool, WriteError> {
+        let element = self.tx.value(element)?;
+        let key = self.tx.element(&self.path, self.tag, &element)?;
+        self.tx.charge(&key, 0)?;
+        Ok(match self.tag {
+            TypeTag::RemoveWinsElement => {
+                self.tx.inner.tombstone(&key);
+                true
+            }
+            _ => self.tx.inner.remove(&key).is_some(),
+        })
+    }
+
+    /// The set as this transaction sees it.
+    pub fn read(&self) -> Set<'_> {
+        Set { source: Source::Tx(self.tx), path: self.path.clone(), tag: self.tag }
+    }
+}
+
+/// A map inside a transaction: the same handles, below its path.
+#[derive(Debug)]
+pub struct MapMut<'t, 'a> {
+    tx: &'t mut Tx<'a>,
+    path: Path,
+}
+
+impl<'a> MapMut<'_, 'a> {
+    /// Makes the map exist even while nothing is below it.
+    ///
+    /// # Errors
+    /// When the path cannot be a key; nothing was changed.
+    pub fn create(&mut self) -> Result<Dot, WriteError> {
+        let key = self.tx.key(&self.path, TypeTag::MapMarker)?;
+        self.tx.charge(&key, 1)?;
+        let marker = self.tx.value(())?;
+        Ok(self.tx.inner.write(&key, marker))
+    }
+
+    /// Deletes the map and everything below it that is seen; see [`Tx::delete`].
+    ///
+    /// # Errors
+    /// When a bounded counter lies below; nothing was changed.
+    pub fn delete(&mut self) -> Result<usize, WriteError> {
+        self.tx.delete(&self.path)
+    }
+
+    /// A register below the map.
+    pub fn register(&mut self, name: impl IntoPath) -> RegisterMut<'_, 'a> {
+        self.tx.register((&self.path, name))
+    }
+
+    /// A counter below the map.
+    pub fn counter(&mut self, name: impl IntoPath) -> CounterMut<'_, 'a> {
+        self.tx.counter((&self.path, name))
+    }
+
+    /// A flag below the map.
+    pub fn flag(&mut self, name: impl IntoPath) -> FlagMut<'_, 'a> {
+        self.tx.flag((&self.path, name))
+    }
+
+    /// A set below the map.
+    pub fn set(&mut self, name: impl IntoPath) -> SetMut<'_, 'a> {
+        self.tx.set((&self.path, name))
+    }
+
+    /// A map below the map.
+    ///
+    /// # Errors
+    /// When nothing below the path could be a key.
+    pub fn map(&mut self, name: impl IntoPath) -> Result<MapMut<'_, 'a>, WriteError> {
+        self.tx.map((&self.path, name))
+    }
+
+    /// The map as this transaction sees it.
+    pub fn read(&self) -> Map<'_> {
+        Map { source: Source::Tx(self.tx), path: self.path.clone() }
+    }
+}

@@ -1,0 +1,122 @@
+//! The cells of a part: dots in columns, entries by their kinds.
+//!
+//! Cells are read in one pass over all columns at once. Before that, each column is looked through,
+//! run by run, for the totals that say how long the columns behind it are; they are charged to the
+//! budget before anything is allocated.
+//!
+//! The order of the columns is that of [`CellWriter::finish`] and [`CellReader::begin`], which mirror
+//! each other line by line.
+
+use smallvec::SmallVec;
+
+use super::columns::{ColumnsReader, ColumnsWriter};
+use super::dots::{DotReader, DotWriter};
+use super::entries::{EntryReader, EntryWriter};
+use super::error::DecodeError;
+use super::keys::{KeyReader, KeyWriter};
+use super::runs::{Column, ColumnWriter};
+use super::varint::wide;
+use super::vectors::{Dictionary, DictionaryWriter};
+use super::weight::{Budget, FURTHER_DOT_BYTES, KEPT_DOT_BYTES};
+use crate::delta::DeltaCell;
+use crate::path::Key;
+use crate::value::Value;
+use crate::version_vector::VersionVector;
+
+/// Cells on their way into columns.
+#[derive(Debug)]
+pub(super) struct CellWriter<'v> {
+    keys: KeyWriter,
+    /// Fresh dots beyond the first.
+    further: ColumnWriter,
+    kept: ColumnWriter,
+    fresh: DotWriter<'v>,
+    entries: EntryWriter<'v>,
+}
+
+/// Cells on their way out of columns.
+#[derive(Debug)]
+pub(super) struct CellReader<'a, 'v> {
+    keys: KeyReader<'a>,
+    further: Column<'a>,
+    kept: Column<'a>,
+    fresh: DotReader<'a, 'v>,
+    entries: EntryReader<'a, 'v>,
+}
+
+impl<'v> CellWriter<'v> {
+    pub(super) fn new(base: &'v VersionVector) -> Self {
+        Self {
+            keys: KeyWriter::default(),
+            further: ColumnWriter::default(),
+            kept: ColumnWriter::default(),
+            fresh: DotWriter::new(base),
+            entries: EntryWriter::new(base),
+        }
+    }
+
+    pub(super) fn put(&mut self, dictionary: &DictionaryWriter, cell: &DeltaCell<Key, Value>) {
+        self.keys.put(cell.key.as_bytes());
+        self.further.push(wide(cell.fresh.len().saturating_sub(1)));
+        self.kept.push(wide(cell.kept.len()));
+        for dot in &cell.kept {
+            self.entries.named.put(dictionary, *dot);
+        }
+        for (dot, entry) in &cell.fresh {
+            self.fresh.put(dictionary, *dot);
+            self.entries.put(dictionary, *dot, entry);
+        }
+    }
+
+    pub(super) fn finish(self, columns: &mut ColumnsWriter) {
+        let suffixes = self.keys.finish(columns);
+        columns.put(self.further);
+        columns.put(self.kept);
+        self.fresh.finish(columns);
+        let values = self.entries.finish(columns);
+        columns.bytes.extend(suffixes);
+        columns.bytes.extend(values);
+    }
+}
+
+impl<'a, 'v> CellReader<'a, 'v> {
+    /// Reads the columns of `count` cells, which have been charged.
+    pub(super) fn begin(
+        columns: &mut ColumnsReader<'a>,
+        budget: &mut Budget,
+        base: &'v VersionVector,
+        count: usize,
+    ) -> Result<Self, DecodeError> {
+        let mut keys = KeyReader::begin(columns, count)?;
+        let (further, further_count) = columns.lengths(wide(count))?;
+        budget.charge(further_count, FURTHER_DOT_BYTES)?;
+        let (kept, kept_count) = columns.lengths(wide(count))?;
+        budget.charge(kept_count, KEPT_DOT_BYTES)?;
+        let fresh_count = further_count.saturating_add(wide(count));
+        let fresh = DotReader::begin(columns, base, fresh_count, 0)?;
+        let mut entries = EntryReader::begin(columns, budget, base, fresh_count, kept_count)?;
+        keys.begin_bytes(columns)?;
+        entries.begin_bytes(columns)?;
+        Ok(Self { keys, further, kept, fresh, entries })
+    }
+
+    pub(super) fn cell(
+        &mut self,
+        dictionary: &mut Dictionary,
+        budget: &mut Budget,
+    ) -> Result<DeltaCell<Key, Value>, DecodeError> {
+        let key = self.keys.key(budget)?;
+        let fresh_len = self.further.next_len(usize::MAX - 1)? + 1;
+        let kept_len = self.kept.next_len(usize::MAX)?;
+        let mut kept = Vec::with_capacity(kept_len);
+        for _ in 0..kept_len {
+            kept.push(self.entries.named.dot(dictionary)?);
+        }
+        let mut fresh = SmallVec::with_capacity(fresh_len);
+        for _ in 0..fresh_len {
+            let dot = self.fresh.dot(dictionary)?;
+            fresh.push((dot, self.entries.entry(dictionary, budget, dot)?));
+        }
+        Ok(DeltaCell { key, fresh, kept })
+    }
+}

@@ -1,0 +1,288 @@
+//! The byte form of deltas, contexts and version vectors of the document store.
+//!
+//! A message is one byte of format version and a MessagePack array; everything bulky inside it is a
+//! byte string of columns. Columns, because what follows one another in a column is alike: lengths,
+//! kinds and replicas come in runs, sequence numbers and time stamps in small differences, keys share
+//! their beginnings. Apart from keys and values a bulk load takes a fraction of a byte per cell when
+//! it was written in key order, and less than four when it was not.
+//!
+//! What must always hold:
+//!
+//! - every delta has exactly one form: decoding gives back what was encoded, and encoding gives back
+//!   the bytes that were decoded. Only elements at the end of the envelope, which a later version may
+//!   add and this one passes over, are not given back;
+//! - value bytes are never re-encoded;
+//! - nothing is allocated for a number that was only stated: counts are held against the bytes that
+//!   remain, and what they cost in memory against a budget (see `weight.rs`);
+//! - decoding checks the form. Whether a delta makes sense is what [`Delta::validate`] asks.
+//!
+//! The format is written down byte by byte in `docs/wire-format.md`. Idea: column layout and run
+//! lengths as in Parquet and ORC, restarts in front-coded keys as in LevelDB; each file names its own.
+
+mod bounds;
+mod cells;
+mod columns;
+mod dots;
+mod entries;
+mod envelope;
+mod error;
+mod keys;
+mod part;
+mod runs;
+mod varint;
+mod vectors;
+mod weight;
+
+use std::collections::BTreeSet;
+
+pub use error::DecodeError;
+pub use weight::decoded_bytes;
+
+use bounds::Bounds;
+use envelope::{array_len, bin, optional_bin, put_array_len, put_bin, put_optional_bin, skip};
+use part::{part_to_bytes, read_part};
+use varint::{Reader, put_count};
+use vectors::{Dictionary, DictionaryWriter, put_vector, read_vector};
+use weight::{Budget, SEGMENT_BYTES};
+
+use crate::context::Context;
+use crate::delta::{Delta, DeltaCell, Part};
+use crate::entry::Entry;
+use crate::fingerprint::Fingerprint;
+use crate::limits::Limits;
+use crate::path::Key;
+use crate::range::KeyRange;
+use crate::replica::ReplicaId;
+use crate::value::Value;
+use crate::version_vector::VersionVector;
+
+/// The first byte of every message. It changes when old readers can no longer read it.
+const FORMAT_VERSION: u8 = 1;
+
+/// Elements of the envelope of a delta: dictionary, horizon, fingerprint, parts.
+const DELTA_ELEMENTS: usize = 4;
+
+/// Elements of the envelope of a context and of a version vector: dictionary, content.
+const VECTOR_ELEMENTS: usize = 2;
+
+/// The bytes of a delta, which must be a valid one: keys and lists that are not in order cannot all
+/// be written so that they can be read.
+pub fn encode_delta(delta: &Delta<Key, Value>) -> Vec<u8> {
+    let dictionary = DictionaryWriter::new(replicas_of_delta(delta));
+    let nothing = VersionVector::new();
+    let mut out = begin(DELTA_ELEMENTS, &dictionary);
+    let mut horizon = Vec::new();
+    put_vector(&mut horizon, &dictionary, &delta.horizon, &nothing);
+    put_optional_bin(&mut out, (!delta.horizon.is_empty()).then_some(horizon.as_slice()));
+    put_optional_bin(&mut out, delta.fingerprint.as_ref().map(|fingerprint| &fingerprint.0[..]));
+    put_array_len(&mut out, delta.parts.len());
+    let (mut bounds, mut reference) = (Bounds::default(), &delta.horizon);
+    for part in &delta.parts {
+        put_bin(&mut out, &part_to_bytes(&dictionary, &mut bounds, reference, part));
+        reference = &part.base;
+    }
+    out
+}
+
+/// The delta that was encoded to these bytes.
+///
+/// # Errors
+/// What is wrong with the bytes, and where; also when there are more of them than
+/// `limits.delta_bytes`, or the delta would take too much memory (see [`decoded_bytes`]).
+pub fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Delta<Key, Value>, DecodeError> {
+    let (mut message, mut budget) = Message::open(bytes, limits, DELTA_ELEMENTS)?;
+    let Message { reader, dictionary, .. } = &mut message;
+    let horizon = match optional_bin(reader)? {
+        Some(bytes) => non_empty(read_whole_vector(bytes, dictionary, &mut budget)?, bytes.at())?,
+        None => VersionVector::new(),
+    };
+    let fingerprint = optional_bin(reader)?.map(read_fingerprint).transpose()?;
+    let count = array_len(reader, 0)?;
+    let mut bounds = Bounds::default();
+    let mut parts: Vec<Part<Key, Value>> = Vec::new();
+    for _ in 0..count {
+        let reference = parts.last().map_or(&horizon, |last| &last.base);
+        let bytes = bin(reader)?;
+        parts.push(read_part(bytes, dictionary, &mut budget, &mut bounds, reference)?);
+    }
+    message.close()?;
+    Ok(Delta { parts, horizon, fingerprint })
+}
+
+/// The bytes of a context.
+pub fn encode_context(context: &Context<Key>) -> Vec<u8> {
+    let dictionary = DictionaryWriter::new(replicas_of_context(context));
+    let mut out = begin(VECTOR_ELEMENTS, &dictionary);
+    let mut segments = Vec::new();
+    put_count(&mut segments, context.segment_count());
+    let (mut bounds, nothing, full) = (Bounds::default(), VersionVector::new(), KeyRange::full());
+    let mut reference = &nothing;
+    for (range, vector) in context.segments_in(&full) {
+        // The first segment starts before every key and has no bound.
+        if let Some(start) = &range.start {
+            bounds.put(&mut segments, start.as_bytes());
+        }
+        put_vector(&mut segments, &dictionary, vector, reference);
+        reference = vector;
+    }
+    put_bin(&mut out, &segments);
+    out
+}
+
+/// The context that was encoded to these bytes.
+///
+/// # Errors
+/// What is wrong with the bytes, and where; limits are those of a delta.
+pub fn decode_context(bytes: &[u8], limits: &Limits) -> Result<Context<Key>, DecodeError> {
+    let (mut message, mut budget) = Message::open(bytes, limits, VECTOR_ELEMENTS)?;
+    let Message { reader, dictionary, .. } = &mut message;
+    let mut content = bin(reader)?;
+    let mut bounds = Bounds::default();
+    let mut segments: Vec<(Option<Key>, VersionVector)> = Vec::new();
+    let nothing = VersionVector::new();
+    for position in 0..content.count(1)? {
+        budget.charge(1, SEGMENT_BYTES)?;
+        let start = match position {
+            0 => None,
+            _ => Some(bounds.read(&mut content, &mut budget)?),
+        };
+        let reference = segments.last().map_or(&nothing, |(_, last)| last);
+        let vector = read_vector(&mut content, dictionary, &mut budget, reference)?;
+        segments.push((start, vector));
+    }
+    content.end()?;
+    message.close()?;
+    Context::from_segments(segments).ok_or(DecodeError::Segments)
+}
+
+/// The bytes of a version vector.
+pub fn encode_version_vector(vector: &VersionVector) -> Vec<u8> {
+    let dictionary = DictionaryWriter::new(vector.iter().map(|(id, _)| id).collect());
+    let mut out = begin(VECTOR_ELEMENTS, &dictionary);
+    let mut content = Vec::new();
+    put_vector(&mut content, &dictionary, vector, &VersionVector::new());
+    put_bin(&mut out, &content);
+    out
+}
+
+/// The version vector that was encoded to these bytes.
+///
+/// # Errors
+/// What is wrong with the bytes, and where; also when it has more entries than
+/// `limits.version_vector_entries`.
+pub fn decode_version_vector(bytes: &[u8], limits: &Limits) -> Result<VersionVector, DecodeError> {
+    let (mut message, mut budget) = Message::open(bytes, limits, VECTOR_ELEMENTS)?;
+    let content = bin(&mut message.reader)?;
+    let vector = read_whole_vector(content, &mut message.dictionary, &mut budget)?;
+    message.close()?;
+    Ok(vector)
+}
+
+/// Version, header and dictionary of a message.
+fn begin(elements: usize, dictionary: &DictionaryWriter) -> Vec<u8> {
+    let mut out = vec![FORMAT_VERSION];
+    put_array_len(&mut out, elements);
+    put_bin(&mut out, &dictionary.to_bytes());
+    out
+}
+
+/// A message whose header and dictionary are read.
+#[derive(Debug)]
+struct Message<'a> {
+    reader: Reader<'a>,
+    dictionary: Dictionary,
+    unknown_elements: usize,
+}
+
+impl<'a> Message<'a> {
+    fn open(
+        bytes: &'a [u8],
+        limits: &Limits,
+        elements: usize,
+    ) -> Result<(Self, Budget), DecodeError> {
+        let (found_bytes, limit_bytes) = (bytes.len(), limits.delta_bytes);
+        if found_bytes > limit_bytes {
+            return Err(DecodeError::TooLong { found_bytes, limit_bytes });
+        }
+        let mut budget = Budget::new(found_bytes, limits);
+        let mut reader = Reader::new(bytes);
+        let found = reader.byte()?;
+        if found != FORMAT_VERSION {
+            return Err(DecodeError::Version { found });
+        }
+        let unknown_elements = array_len(&mut reader, elements)? - elements;
+        let dictionary = Dictionary::read(bin(&mut reader)?, &mut budget)?;
+        Ok((Self { reader, dictionary, unknown_elements }, budget))
+    }
+
+    /// Passes over elements of later versions and checks that nothing is left.
+    fn close(mut self) -> Result<(), DecodeError> {
+        skip(&mut self.reader, self.unknown_elements)?;
+        self.reader.end()?;
+        self.dictionary.end()
+    }
+}
+
+fn read_whole_vector(
+    mut content: Reader<'_>,
+    dictionary: &mut Dictionary,
+    budget: &mut Budget,
+) -> Result<VersionVector, DecodeError> {
+    let vector = read_vector(&mut content, dictionary, budget, &VersionVector::new())?;
+    content.end()?;
+    Ok(vector)
+}
+
+/// An empty horizon is nil.
+fn non_empty(vector: VersionVector, at: usize) -> Result<VersionVector, DecodeError> {
+    if vector.is_empty() { Err(DecodeError::NotCanonical { at }) } else { Ok(vector) }
+}
+
+fn read_fingerprint(mut content: Reader<'_>) -> Result<Fingerprint, DecodeError> {
+    let at = content.at();
+    let bytes = content.bytes(content.remaining())?;
+    bytes.try_into().map(Fingerprint).map_err(|_| DecodeError::Envelope { at })
+}
+
+/// Every replica that a delta names.
+fn replicas_of_delta(delta: &Delta<Key, Value>) -> BTreeSet<ReplicaId> {
+    let mut ids = BTreeSet::new();
+    let mut add_vector = |vector: &VersionVector| ids.extend(vector.iter().map(|(id, _)| id));
+    add_vector(&delta.horizon);
+    for part in &delta.parts {
+        add_vector(&part.base);
+        add_vector(&part.upto);
+        part.range_tombstones.iter().for_each(|tombstone| add_vector(&tombstone.seen));
+    }
+    for part in &delta.parts {
+        ids.extend(part.range_tombstones.iter().map(|tombstone| tombstone.dot.replica));
+        part.cells.iter().for_each(|cell| add_replicas_of_cell(&mut ids, cell));
+    }
+    ids
+}
+
+fn add_replicas_of_cell(ids: &mut BTreeSet<ReplicaId>, cell: &DeltaCell<Key, Value>) {
+    ids.extend(cell.kept.iter().map(|dot| dot.replica));
+    for (dot, entry) in &cell.fresh {
+        ids.insert(dot.replica);
+        match entry {
+            Entry::Value { .. } | Entry::Slot(_) => {}
+            Entry::Tombstone(tombstone) => {
+                ids.extend(tombstone.over.iter().map(|dot| dot.replica));
+            }
+            Entry::Reset(reset) => ids.extend(reset.records.iter().map(|(id, _)| *id)),
+            Entry::Row(row) => ids.extend(row.sent.iter().map(|(id, _)| *id)),
+        }
+    }
+}
+
+/// Every replica that a context names.
+fn replicas_of_context(context: &Context<Key>) -> BTreeSet<ReplicaId> {
+    let full = KeyRange::full();
+    context.segments_in(&full).flat_map(|(_, vector)| vector.iter().map(|(id, _)| id)).collect()
+}
+
+#[cfg(test)]
+mod arbitrary;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Processes that end with the demo, and signals that end its waiting.
+//!
+//! What must always hold: a process started here ends no later than the demo does. Dropping its
+//! handle ends it, in an error and in a panic as well; and because a node leaves by itself when its
+//! standard input closes, and the system closes it with the demo, not even `kill -9` of the demo
+//! leaves one.
+
+use std::io::Read;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// How often a process is looked after: short beside the times the demo shows.
+pub(crate) const GLANCE: Duration = Duration::from_millis(2);
+
+/// How long a node may take to leave by itself before it is killed.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Whether a signal asked the demo to end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
+/// The error of a story that a signal ended.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+/// A command that runs; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    shown: String,
+    process: Process,
+    stdout: Receiver<Vec<u8>>,
+    stderr: Receiver<Vec<u8>>,
+    deadline: Option<Instant>,
+}
+
+impl Running {
+    /// What the command printed, once it has ended well.
+    ///
+    /// # Errors
+    /// When it failed or takes too long.
+    pub(crate) fn poll(&mut self) -> Result<Option<String>> {
+        let Some(status) = self.process.child.try_wait()? else {
+            let late = self.deadline.is_some_and(|deadline| now() > deadline);
+            ensure!(!late, "`{}` takes too long: raise --patience-s", self.shown);
+            return Ok(None);
+        };
+        let output = self.stdout.recv().unwrap_or_default();
+        if !status.success() {
+            let errors = self.stderr.recv().unwrap_or_default();
+            let errors = String::from_utf8_lossy(&errors);
+            bail!("`{}` failed ({status}): {}", self.shown, errors.trim());
+        }
+        let output = String::from_utf8(output);
+        output.map(Some).with_context(|| format!("`{}` printed no UTF-8", self.shown))
+    }
+}
+
+/// A process that ends with its handle.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+}
+
+impl Process {
+    fn start(command: &mut Command) -> Result<Self> {
+        apart(command);
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {program}: give --node-binary its path"))?;
+        Ok(Self { child })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A node leaves when its standard input closes; a command has none and is not waited for.
+        let deadline = self.child.stdin.take().and_then(|_closed| after(LEAVE_LIMIT));
+        while deadline.is_some_and(|deadline| now() < deadline) {
+            match self.child.try_wait() {
+                Ok(None) => thread::sleep(GLANCE),
+                _ => break,
+            }
+        }
+        let _ended_already = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+impl Interrupt {
+    /// Has SIGINT and SIGTERM interrupt the demo instead of ending it at once.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub(crate) fn on_signals() -> Result<Self> {
+        let interrupt = Self::default();
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            let _id = signal_hook::flag::register(signal, Arc::clone(&interrupt.0))
+                .context("cannot listen for signals")?;
+        }
+        Ok(interrupt)
+    }
+
+    /// Waits for a moment.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when a signal has come.
+    pub(crate) fn pause(&self, time: Duration) -> Result<()> {
+        self.check()?;
+        thread::sleep(time);
+        self.check()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.0.load(Ordering::Acquire) { Err(Interrupted.into()) } else { Ok(()) }
+    }
+}
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// Gives a process a group of its own, so that Ctrl-C in a terminal reaches the demo alone and
+/// the demo ends the rest in order.
+#[cfg(unix)]
+fn apart(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn apart(_command: &mut Command) {}
+
+/// Reads a pipe to its end beside the process that fills it.
+fn gather(pipe: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u8>>> {
+    let mut pipe = pipe.context("the process has no output")?;
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new().name("output".into()).spawn(move || {
+        let mut bytes = Vec::new();
+        let _cut_short = pipe.read_to_end(&mut bytes);
+        let _nobody_waits = sender.send(bytes);
+    })?;
+    Ok(receiver)
+}
+
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn after(time: Duration) -> Option<Instant> {
+    now().checked_add(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_ends_every_pause() {
+        let interrupt = Interrupt::default();
+        assert!(interrupt.pause(Duration::ZERO).is_ok());
+        interrupt.0.store(true, Ordering::Release);
+        let error = interrupt.pause(Duration::ZERO).unwrap_err();
+        assert!(error.is::<Interrupted>());
+    }
+}

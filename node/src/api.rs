@@ -1,0 +1,252 @@
+//! The JSON of the HTTP API, in one place for the server that writes it and the client that reads it.
+//!
+//! A path is an array of components as `rejoin_crdt::path` defines them, a value is ordinary JSON
+//! with the forms of [`Item`] for what JSON cannot say.
+//!
+//! What must always hold: a field is never renamed or given another meaning; readers ignore fields
+//! that they do not know.
+
+use rejoin_crdt::path::Path;
+use rejoin_crdt::value::Item;
+use serde::{Deserialize, Serialize};
+
+/// The greatest request body. The largest atomic change is 16 MiB in its binary form; JSON with its
+/// names and quotes gets half as much again.
+pub(crate) const MAX_BODY_BYTES: usize = 24 << 20;
+
+/// The greatest number of operations in one transaction: bounds the work of one commit.
+pub(crate) const MAX_OPS: usize = 100_000;
+
+/// One change; see `POST /v1/transact`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Op {
+    /// Writes a register, superseding every value seen.
+    Set { path: Path, value: Item },
+    /// Writes a register unless it holds exactly this value already.
+    Ensure { path: Path, value: Item },
+    /// Deletes what is at a path and everything below it.
+    Delete { path: Path },
+    /// Adds to a counter; negative numbers count down.
+    Incr { path: Path, by: i64 },
+    /// Adds to a counter that never falls below zero.
+    BoundedIncr { path: Path, by: u64 },
+    /// Takes from a counter that never falls below zero; refused when this node's share is less.
+    BoundedDecr { path: Path, by: u64 },
+    /// Adds an element to a set.
+    Add { path: Path, value: Item },
+    /// Removes an element from a set.
+    Remove { path: Path, value: Item },
+}
+
+/// The body of `POST /v1/transact`: all of it happens, or none.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Transact {
+    /// The changes, in order.
+    pub(crate) ops: Vec<Op>,
+}
+
+/// The answer to `POST /v1/transact`, sent after the commit.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Transacted {
+    /// The first sequence number of this replica that the commit took; absent if nothing changed.
+    pub(crate) seq_from: Option<u64>,
+    /// The last one.
+    pub(crate) seq_to: Option<u64>,
+    /// How many operations changed something.
+    pub(crate) written: usize,
+    /// How many found that there was nothing to do.
+    pub(crate) unchanged: usize,
+    /// Names the state after the commit, for `since` of `GET /v1/watch`.
+    pub(crate) token: String,
+}
+
+/// What is at a path: the answer to `GET /v1/get`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Found {
+    /// The path asked for.
+    pub(crate) path: Path,
+    /// The data type that is shown.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// Its value.
+    pub(crate) value: Item,
+    /// How many concurrent values are alive; 1 without a conflict.
+    pub(crate) siblings: usize,
+    /// Every data type that something at this path was written as; more than one is a conflict.
+    pub(crate) types: Vec<String>,
+}
+
+/// One line of `GET /v1/export`, in key order.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ExportLine {
+    /// Where the value is.
+    pub(crate) path: Path,
+    /// Its data type.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// Its value.
+    pub(crate) value: Item,
+}
+
+/// One of several concurrent values.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Sibling {
+    /// The replica that wrote it.
+    pub(crate) replica: String,
+    /// The number of the change among those of its replica.
+    pub(crate) seq: u64,
+    /// Milliseconds since 1970 on the clock that wrote it.
+    pub(crate) time_ms: u64,
+    /// The value; absent for a removal.
+    pub(crate) value: Option<Item>,
+    /// Whether this is the one that readers see.
+    pub(crate) shown: bool,
+}
+
+/// A path where concurrent writes left more than one value, or values of more than one type.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Conflict {
+    /// Where.
+    pub(crate) path: Path,
+    /// The data type whose values conflict.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// Every data type used at this path; more than one means that the types conflict.
+    pub(crate) types: Vec<String>,
+    /// The live values in the order of their clocks, the latest last.
+    pub(crate) siblings: Vec<Sibling>,
+}
+
+/// The answer to `GET /v1/conflicts`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Conflicts {
+    /// In key order.
+    pub(crate) conflicts: Vec<Conflict>,
+    /// Whether there are more than the limit let through.
+    pub(crate) more: bool,
+}
+
+/// Names one change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DotName {
+    /// The replica that made it.
+    pub(crate) replica: String,
+    /// Its number among the changes of that replica.
+    pub(crate) seq: u64,
+}
+
+/// The body of `POST /v1/resolve`: supersedes exactly the siblings named.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Resolve {
+    /// Where the conflict is.
+    pub(crate) path: Path,
+    /// The data type whose values conflict.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// The siblings that whoever decided has seen.
+    pub(crate) siblings: Vec<DotName>,
+    /// The value that takes their place.
+    pub(crate) value: Item,
+}
+
+/// The data of a `change` event of `GET /v1/watch`; its event id resumes after it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Change {
+    /// What changed.
+    pub(crate) path: Path,
+    /// The data type; absent when nothing is left at the path.
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    /// The value now; absent when nothing is left at the path.
+    pub(crate) value: Option<Item>,
+}
+
+/// One peer in [`Status`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PeerStatus {
+    /// Its address.
+    pub(crate) address: String,
+    /// `up`, `suspect` or `down`.
+    pub(crate) state: String,
+    /// Whether a session runs.
+    pub(crate) connected: bool,
+    /// Changes known here that the peer is not known to have.
+    pub(crate) lag_dots: Option<u64>,
+    /// Milliseconds since both sides were last known to be equal; 0 while they are.
+    pub(crate) lag_ms: Option<u64>,
+    /// Bytes received, framing included.
+    pub(crate) bytes_in: u64,
+    /// Bytes sent, framing included.
+    pub(crate) bytes_out: u64,
+}
+
+/// The answer to `GET /v1/status`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// The name given with `--name`.
+    pub(crate) name: String,
+    /// The id of the replica.
+    pub(crate) replica: String,
+    /// The version of the program.
+    pub(crate) version: String,
+    /// Where peers connect.
+    pub(crate) sync_address: String,
+    /// Whether the state outlives the process.
+    pub(crate) durable: bool,
+    /// Cells in which a reader finds something.
+    pub(crate) cells: u64,
+    /// The state as a number: equal exactly where the states are equal.
+    pub(crate) fingerprint: String,
+    /// Names the state, for `since` of `GET /v1/watch`.
+    pub(crate) token: String,
+    /// Paths with a conflict.
+    pub(crate) conflicts: u64,
+    /// Whether a part of a transaction may be visible because data is still arriving.
+    pub(crate) hydrating: bool,
+    /// How often a stamp arrived that was too far ahead of the local clock.
+    pub(crate) clock_suspects: u64,
+    /// Everyone this node syncs with.
+    pub(crate) peers: Vec<PeerStatus>,
+}
+
+/// Why a request was refused, as `application/problem+json` (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Problem {
+    /// Names the kind of problem; `about:blank` says that the status says it all.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// The kind in words, the same every time.
+    pub(crate) title: String,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// What happened this time, for people.
+    pub(crate) detail: String,
+    /// The kind for programs; never changes.
+    pub(crate) code: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: u16, code: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank".into(),
+            title: title.into(),
+            status,
+            detail: detail.into(),
+            code: code.into(),
+        }
+    }
+
+    /// What a person at a command line can do about it.
+    pub(crate) fn advice(&self) -> Option<String> {
+        Some(match self.code.as_str() {
+            "shortfall" => "another node may hold the rest: see `rejoin status`".into(),
+            "not_in_conflict" => "list what is in conflict with `rejoin conflicts`".into(),
+            "not_found" => "list what there is with `rejoin export / --format jsonl`".into(),
+            _ => return None,
+        })
+    }
+}

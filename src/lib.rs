@@ -1,0 +1,48 @@
+//! Multi-master replication for Rust applications: replicas that read and write locally, with or
+//! without a network, and converge when they exchange deltas.
+//!
+//! ```
+//! use rejoin::Replica;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (berlin, lima) = (Replica::in_memory(), Replica::in_memory());
+//! berlin.transact(|tx| {
+//!     let mut ada = tx.map(("users", 42))?;
+//!     ada.register("name").set("Ada")?;
+//!     ada.set("tags").add("vip")?;
+//!     tx.counter("visits").add(1)?;
+//!     Ok::<(), rejoin::WriteError>(())
+//! })?;
+//!
+//! // A delta is bytes: send it over any socket, queue, file or bucket.
+//! let delta = berlin.delta_since(&lima.context())?;
+//! lima.apply(&delta)?;
+//!
+//! let view = lima.view();
+//! let name: Option<&str> = view.register(("users", 42, "name")).get()?;
+//! assert_eq!(name, Some("Ada"));
+//! assert!(view.set(("users", 42, "tags")).contains("vip"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Replica`] is the document store: nested maps of registers, counters, flags and sets, addressed by
+//! path. Programs that need a single value use the standalone types ([`OrSet`], [`LwwRegister`],
+//! [`PnCounter`], …) without anything else.
+
+#[cfg(feature = "env")]
+pub mod env;
+mod feed;
+mod observer;
+mod replica;
+
+pub use feed::Feed;
+pub use observer::{Observer, Origin};
+pub use rejoin_crdt::document::{
+    Candidate, Changes, Conflict, Document, DocumentView, Reading, Resolver, Tx, WriteError,
+};
+pub use rejoin_crdt::*;
+pub use replica::{
+    Applied, ApplyError, Builder, Committed, Environment, LoadReport, Replica, ResolveError,
+    Status, TransactError,
+};

@@ -1,0 +1,481 @@
+//! The replica that an application holds: a document, its environment and its identity.
+//!
+//! Who may wait for whom: one writer at a time prepares changes beside the document and takes the
+//! document's lock only to apply them. Before a change that takes long is applied, the state before it
+//! is published as a view, so that readers never wait for it. No lock is held across a callback.
+
+use std::fmt::Debug;
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    TryLockError,
+};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use rejoin_crdt::document::{
+    Candidate, Changes, Conflict, Document, DocumentView, Resolver, Tx, WriteError,
+};
+use rejoin_crdt::path::{IntoPath, Key};
+use rejoin_crdt::value::Value;
+use rejoin_crdt::wire::{self, DecodeError};
+use rejoin_crdt::{
+    AuthorisedDelta, Authority, BelowHorizon, Context, Dot, InvalidDelta, JoinError, Limits,
+    ReplicaId, Unauthorised,
+};
+use thiserror::Error;
+
+use crate::feed::Feed;
+use crate::observer::{Observer, Observers, Origin};
+
+/// A change of more cells than this is applied beside a published view. Below it, applying is a matter
+/// of microseconds and copying shared nodes would cost more than the wait.
+const LONG_CHANGE_CELLS: usize = 256;
+
+/// Rows that a bulk load commits at once.
+const LOAD_BATCH_ROWS: usize = 10_000;
+
+/// Time and randomness, as the platform provides them.
+pub trait Environment: Debug + Send + Sync {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> u64;
+
+    /// A replica id nobody else has: 128 random bits.
+    fn new_replica_id(&self) -> ReplicaId;
+}
+
+/// A replica: a cheap handle that can be cloned and used from any thread.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    env: Box<dyn Environment>,
+    /// Drawn at the first write: a replica that only reads needs no id.
+    identity: Mutex<Option<ReplicaId>>,
+    /// Held by whoever changes the document.
+    writer: Mutex<()>,
+    /// Who holds `writer`, to answer a nested transaction with an error instead of a standstill.
+    writing: Mutex<Option<ThreadId>>,
+    document: RwLock<Document>,
+    /// The state before a long change that is being applied.
+    published: Mutex<Option<DocumentView>>,
+    revision: Mutex<u64>,
+    changed: Condvar,
+    observers: Observers,
+}
+
+/// Builds a replica with another environment or other limits.
+#[derive(Debug)]
+pub struct Builder {
+    env: Option<Box<dyn Environment>>,
+    limits: Limits,
+}
+
+/// A transaction that was committed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Committed<T> {
+    /// What the closure returned.
+    pub value: T,
+    /// The changes that were made: the last dot, or `None` if there was nothing to change.
+    pub last: Option<Dot>,
+    /// The context after the commit: whoever covers it has seen this write.
+    pub token: Context<Key>,
+}
+
+/// Why a transaction did not commit. Nothing was changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TransactError<E> {
+    /// The closure refused: its error.
+    #[error(transparent)]
+    Aborted(E),
+    /// The closure of a transaction began another one on the same replica.
+    #[error("a transaction cannot begin inside another one of the same replica")]
+    Nested,
+}
+
+/// What applying a delta did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Applied {
+    /// The number of cells that changed.
+    pub cells: usize,
+    /// The number of ranges that a deletion cleared.
+    pub deleted_ranges: usize,
+}
+
+/// Why a delta was not applied. Nothing was changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The bytes are not a delta.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The delta contradicts itself.
+    #[error(transparent)]
+    Invalid(#[from] InvalidDelta),
+    /// Its sender may not write what it holds.
+    #[error(transparent)]
+    Unauthorised(#[from] Unauthorised),
+    /// It builds on something that is not here.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// It was applied inside a transaction of the same replica.
+    #[error("a delta cannot be applied inside a transaction of the same replica")]
+    Nested,
+}
+
+/// Why a conflict was not resolved. Nothing was changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// A type clash is resolved by deleting one of the two, not by a value.
+    #[error("a path used as two types is resolved by deleting one of them")]
+    TypeClash,
+    /// The chooser chose nothing.
+    #[error("no value was chosen")]
+    NothingChosen,
+    /// The value cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A transaction was in the way.
+    #[error("a conflict cannot be resolved inside a transaction of the same replica")]
+    Nested,
+}
+
+/// What a bulk load did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LoadReport {
+    /// Rows that were written.
+    pub written: u64,
+    /// Rows that were there already, equal.
+    pub unchanged: u64,
+}
+
+/// The state of a replica in a few numbers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Status {
+    /// The id under which this replica writes; `None` before its first write.
+    pub replica: Option<ReplicaId>,
+    /// The cells of the document, those that hold only tombstones included.
+    pub cells: usize,
+    /// The registers with concurrent values.
+    pub conflicts: usize,
+    /// Whether a part of a transaction may be visible, because a catch-up is under way.
+    pub hydrating: bool,
+    /// The replicas that ever wrote something that is known here.
+    pub writers: usize,
+    /// Time stamps that arrived from too far in the future.
+    pub suspect_stamps: u64,
+}
+
+impl Builder {
+    /// Time and randomness from elsewhere.
+    pub fn env(mut self, env: impl Environment + 'static) -> Self {
+        self.env = Some(Box::new(env));
+        self
+    }
+
+    /// Other limits than the default ones.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// A replica whose state lives as long as its handles. `None` if this build has no environment of
+    /// its own (feature `env`) and none was given.
+    pub fn try_in_memory(self) -> Option<Replica> {
+        Some(Replica::new(self.env.or_else(system)?, self.limits))
+    }
+}
+
+#[cfg(feature = "env")]
+fn system() -> Option<Box<dyn Environment>> {
+    Some(Box::new(crate::env::System))
+}
+
+#[cfg(not(feature = "env"))]
+fn system() -> Option<Box<dyn Environment>> {
+    None
+}
+
+impl Replica {
+    /// A replica whose state lives as long as its handles, with the system's clock and randomness.
+    #[cfg(feature = "env")]
+    pub fn in_memory() -> Self {
+        Self::new(Box::new(crate::env::System), Limits::default())
+    }
+
+    /// A replica with another environment or other limits.
+    pub fn builder() -> Builder {
+        Builder { env: None, limits: Limits::default() }
+    }
+
+    fn new(env: Box<dyn Environment>, limits: Limits) -> Self {
+        let shared = Shared {
+            env,
+            identity: Mutex::default(),
+            writer: Mutex::default(),
+            writing: Mutex::default(),
+            document: RwLock::new(Document::new(limits)),
+            published: Mutex::default(),
+            revision: Mutex::default(),
+            changed: Condvar::new(),
+            observers: Observers::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Changes any number of keys as one: all of it commits, or nothing if the closure returns an
+    /// error. The closure reads its own changes; others see them once they are committed.
+    ///
+    /// # Errors
+    /// The closure's own error, or [`TransactError::Nested`]; nothing was changed.
+    pub fn transact<T, E>(
+        &self,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<Committed<T>, TransactError<E>> {
+        let writer = self.writer().ok_or(TransactError::Nested)?;
+        let env = &self.shared.env;
+        let replica = *lock(&self.shared.identity).get_or_insert_with(|| env.new_replica_id());
+        let hlc = self.document_mut().tick(env.now_ms());
+        let (staged, value) = {
+            let document = self.document();
+            let mut tx = document.transaction(replica, hlc);
+            let value = change(&mut tx).map_err(TransactError::Aborted)?;
+            (tx.finish(), value)
+        };
+        let changes = !staged.is_empty();
+        let committed = self.apply_beside_readers(staged.cell_count(), |document| {
+            // Nobody else writes while this thread is the writer, so the transaction is not stale.
+            let commit = document.commit(staged).unwrap_or_default();
+            debug_assert!(changes != commit.is_empty(), "a transaction went stale under its lock");
+            let context = document.store().view().context().clone();
+            let last = document.store().last_seq(replica);
+            Committed { value, last: changes.then(|| Dot::new(replica, last)), token: context }
+        });
+        drop(writer);
+        if changes {
+            self.announce(Origin::Local);
+        }
+        Ok(committed)
+    }
+
+    /// A consistent view of everything. It never changes, blocks nobody, and waits for nobody.
+    pub fn view(&self) -> DocumentView {
+        loop {
+            if let Some(view) = &*lock(&self.shared.published) {
+                return view.clone();
+            }
+            match self.shared.document.try_read() {
+                Ok(document) => return document.view(),
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner().view(),
+                // A short change is being applied, or a long one has just published its view.
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+    }
+
+    /// What this replica has incorporated. Give it to a peer to get a delta.
+    pub fn context(&self) -> Context<Key> {
+        self.view().cells().context().clone()
+    }
+
+    /// Everything that somebody with the context `base` lacks, as bytes (`docs/wire-format.md`).
+    ///
+    /// # Errors
+    /// When removals that `base` has not seen were already collected here.
+    pub fn delta_since(&self, base: &Context<Key>) -> Result<Vec<u8>, BelowHorizon> {
+        let delta = self.document().store().delta_since(base)?;
+        Ok(wire::encode_delta(&delta))
+    }
+
+    /// Applies a delta of another replica, as one.
+    ///
+    /// # Errors
+    /// When the bytes are no valid delta, or build on something that is not here. Nothing was changed.
+    pub fn apply(&self, delta: &[u8]) -> Result<Applied, ApplyError> {
+        let delta = wire::decode_delta(delta, self.document().limits())?;
+        let delta = delta.validate(self.document().limits())?.authorise(&Authority::Full)?;
+        self.join(delta, Origin::Remote(None))
+    }
+
+    /// Joins a delta that was decoded, validated and authorised.
+    pub(crate) fn join(
+        &self,
+        delta: AuthorisedDelta<Key, Value>,
+        origin: Origin,
+    ) -> Result<Applied, ApplyError> {
+        let writer = self.writer().ok_or(ApplyError::Nested)?;
+        let own = *lock(&self.shared.identity);
+        let now_ms = self.shared.env.now_ms();
+        let cells = delta.as_delta().cell_count();
+        let clears = delta.as_delta().parts.iter().any(|part| !part.range_tombstones.is_empty());
+        let size = if clears { usize::MAX } else { cells };
+        let commit =
+            self.apply_beside_readers(size, |document| document.join(delta, own, now_ms))?;
+        drop(writer);
+        let applied = Applied { cells: commit.cells.len(), deleted_ranges: commit.ranges.len() };
+        self.announce(origin);
+        Ok(applied)
+    }
+
+    /// The changes since `since`, once. Costs the changes, not the document.
+    pub fn changes_since(&self, since: &Context<Key>) -> Changes {
+        self.document().changes_since(since)
+    }
+
+    /// A feed of changes that goes on from `since`.
+    pub fn changes(&self, since: Context<Key>) -> Feed {
+        Feed::new(self.clone(), since)
+    }
+
+    /// Has `callback` called after every commit, outside every lock, on the thread that committed.
+    pub fn observe(&self, callback: impl Fn(Origin) + Send + Sync + 'static) -> Observer {
+        self.shared.observers.attach(callback)
+    }
+
+    /// Attaches a resolver to everything at and below a path. It changes how concurrent values read
+    /// here, and nothing that is stored.
+    pub fn attach_resolver(&self, path: impl IntoPath, resolver: Resolver) {
+        self.document_mut().attach_resolver(path, resolver);
+    }
+
+    /// Writes a value over exactly the siblings of a conflict. What arrived since stays beside it and
+    /// is a conflict again.
+    ///
+    /// # Errors
+    /// When the conflict is a type clash, nothing was chosen, or the value cannot be written. Nothing
+    /// was changed.
+    pub fn resolve(
+        &self,
+        conflict: &Conflict,
+        choose: impl FnOnce(&[Candidate]) -> Option<Value>,
+    ) -> Result<Committed<()>, ResolveError> {
+        let Conflict::Siblings { path, tag, siblings, .. } = conflict else {
+            return Err(ResolveError::TypeClash);
+        };
+        let value = choose(siblings).ok_or(ResolveError::NothingChosen)?;
+        let seen: Vec<Dot> = siblings.iter().map(|sibling| sibling.dot).collect();
+        let result = self.transact(|tx| tx.write_over(path, *tag, &seen, value).map(|_| ()));
+        result.map_err(|error| match error {
+            TransactError::Aborted(error) => ResolveError::Write(error),
+            TransactError::Nested => ResolveError::Nested,
+        })
+    }
+
+    /// Brings many registers to given values, and writes nothing where they are equal already: a
+    /// database read into a cache, again and again. Commits every ten thousand rows.
+    ///
+    /// # Errors
+    /// The first row that cannot be written; the batches before it are committed, its own is not.
+    pub fn load<R, P: IntoPath, V: serde::Serialize>(
+        &self,
+        rows: impl IntoIterator<Item = R>,
+        mut place: impl FnMut(R) -> (P, V),
+    ) -> Result<LoadReport, TransactError<WriteError>> {
+        let mut report = LoadReport::default();
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let batch = self.transact(|tx| {
+                let mut written = LoadReport::default();
+                for row in rows.by_ref().take(LOAD_BATCH_ROWS) {
+                    let (path, value) = place(row);
+                    match tx.register(path).ensure(value)? {
+                        true => written.written += 1,
+                        false => written.unchanged += 1,
+                    }
+                }
+                Ok(written)
+            })?;
+            report.written += batch.value.written;
+            report.unchanged += batch.value.unchanged;
+        }
+        Ok(report)
+    }
+
+    /// The state of this replica in a few numbers.
+    pub fn status(&self) -> Status {
+        let replica = *lock(&self.shared.identity);
+        let document = self.document();
+        let cells = document.store().view();
+        Status {
+            replica,
+            cells: cells.cell_count(),
+            conflicts: document.view().contested_count(),
+            hydrating: cells.is_hydrating(),
+            writers: cells.context().floor().len(),
+            suspect_stamps: document.suspect_stamps(),
+        }
+    }
+
+    /// The number of commits so far, for [`Self::wait_for_change`].
+    pub(crate) fn revision(&self) -> u64 {
+        *lock(&self.shared.revision)
+    }
+
+    /// Waits until there was a commit after `revision`, or the time is over.
+    pub(crate) fn wait_for_change(&self, revision: u64, timeout: Duration) {
+        let current = lock(&self.shared.revision);
+        let waited =
+            self.shared.changed.wait_timeout_while(current, timeout, |now| *now == revision);
+        drop(waited);
+    }
+
+    pub(crate) fn document(&self) -> RwLockReadGuard<'_, Document> {
+        self.shared.document.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn document_mut(&self) -> RwLockWriteGuard<'_, Document> {
+        self.shared.document.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies a change under the document's lock. Readers see the state before it meanwhile.
+    fn apply_beside_readers<T>(&self, cells: usize, change: impl FnOnce(&mut Document) -> T) -> T {
+        let is_long = cells > LONG_CHANGE_CELLS;
+        if is_long {
+            let view = self.document().view();
+            *lock(&self.shared.published) = Some(view);
+        }
+        let result = change(&mut self.document_mut());
+        if is_long {
+            *lock(&self.shared.published) = None;
+        }
+        result
+    }
+
+    fn announce(&self, origin: Origin) {
+        *lock(&self.shared.revision) += 1;
+        self.shared.changed.notify_all();
+        self.shared.observers.tell(origin);
+    }
+
+    /// The right to write; `None` if this thread has it already.
+    fn writer(&self) -> Option<WriterGuard<'_>> {
+        let me = std::thread::current().id();
+        if *lock(&self.shared.writing) == Some(me) {
+            return None;
+        }
+        let writer = lock(&self.shared.writer);
+        *lock(&self.shared.writing) = Some(me);
+        Some(WriterGuard { _writer: writer, writing: &self.shared.writing })
+    }
+}
+
+/// The right to write, given back on drop, also when a closure panics.
+struct WriterGuard<'a> {
+    _writer: MutexGuard<'a, ()>,
+    writing: &'a Mutex<Option<ThreadId>>,
+}
+
+impl Drop for WriterGuard<'_> {
+    fn drop(&mut self) {
+        *lock(self.writing) = None;
+    }
+}
+
+/// A panic in a closure leaves nothing half done behind these locks, so poison is no reason to stop.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
