@@ -39,7 +39,8 @@ mod replica;
 pub use feed::Feed;
 pub use observer::{Observer, Origin};
 pub use rejoin_crdt::document::{
-    Candidate, Changes, Conflict, Document, DocumentView, Reading, Resolver, Tx, WriteError,
+    Candidate, Changes, Conflict, Document, DocumentStore, DocumentView, Reading, Resolver, Tx,
+    WriteError,
 };
 pub use rejoin_crdt::*;
 pub use replica::{

@@ -6,8 +6,7 @@
 
 use std::fmt::Debug;
 use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    TryLockError,
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError,
 };
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -70,7 +69,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Builder {
     env: Option<Box<dyn Environment>>,
-    limits: Limits,
+    document: Document,
 }
 
 /// A transaction that was committed.
@@ -178,15 +177,22 @@ impl Builder {
     }
 
     /// Other limits than the default ones.
-    pub const fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.document.restrict(limits);
+        self
+    }
+
+    /// Attaches a resolver to everything at and below a path. It changes how concurrent values read
+    /// here, and nothing that is stored.
+    pub fn resolver(mut self, path: impl IntoPath, resolver: Resolver) -> Self {
+        self.document.attach_resolver(path, resolver);
         self
     }
 
     /// A replica whose state lives as long as its handles. `None` if this build has no environment of
     /// its own (feature `env`) and none was given.
     pub fn try_in_memory(self) -> Option<Replica> {
-        Some(Replica::new(self.env.or_else(system)?, self.limits))
+        Some(Replica::new(self.env.or_else(system)?, self.document))
     }
 }
 
@@ -204,27 +210,32 @@ impl Replica {
     /// A replica whose state lives as long as its handles, with the system's clock and randomness.
     #[cfg(feature = "env")]
     pub fn in_memory() -> Self {
-        Self::new(Box::new(crate::env::System), Limits::default())
+        Self::new(Box::new(crate::env::System), Document::default())
     }
 
     /// A replica with another environment or other limits.
     pub fn builder() -> Builder {
-        Builder { env: None, limits: Limits::default() }
+        Builder { env: None, document: Document::default() }
     }
 
-    fn new(env: Box<dyn Environment>, limits: Limits) -> Self {
+    fn new(env: Box<dyn Environment>, document: Document) -> Self {
         let shared = Shared {
             env,
             identity: Mutex::default(),
             writer: Mutex::default(),
             writing: Mutex::default(),
-            document: RwLock::new(Document::new(limits)),
+            document: RwLock::new(document),
             published: Mutex::default(),
             revision: Mutex::default(),
             changed: Condvar::new(),
             observers: Observers::default(),
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// The id under which this replica writes; drawn now if this is the first time anybody asks.
+    pub fn identity(&self) -> ReplicaId {
+        *lock(&self.shared.identity).get_or_insert_with(|| self.shared.env.new_replica_id())
     }
 
     /// Changes any number of keys as one: all of it commits, or nothing if the closure returns an
@@ -238,8 +249,8 @@ impl Replica {
     ) -> Result<Committed<T>, TransactError<E>> {
         let writer = self.writer().ok_or(TransactError::Nested)?;
         let env = &self.shared.env;
-        let replica = *lock(&self.shared.identity).get_or_insert_with(|| env.new_replica_id());
-        let hlc = self.document_mut().tick(env.now_ms());
+        let replica = self.identity();
+        let hlc = self.change(0, |document| document.tick(env.now_ms()));
         let (staged, value) = {
             let document = self.document();
             let mut tx = document.transaction(replica, hlc);
@@ -247,7 +258,7 @@ impl Replica {
             (tx.finish(), value)
         };
         let changes = !staged.is_empty();
-        let committed = self.apply_beside_readers(staged.cell_count(), |document| {
+        let committed = self.change(staged.cell_count(), |document| {
             // Nobody else writes while this thread is the writer, so the transaction is not stale.
             let commit = document.commit(staged).unwrap_or_default();
             debug_assert!(changes != commit.is_empty(), "a transaction went stale under its lock");
@@ -313,8 +324,7 @@ impl Replica {
         let cells = delta.as_delta().cell_count();
         let clears = delta.as_delta().parts.iter().any(|part| !part.range_tombstones.is_empty());
         let size = if clears { usize::MAX } else { cells };
-        let commit =
-            self.apply_beside_readers(size, |document| document.join(delta, own, now_ms))?;
+        let commit = self.change(size, |document| document.join(delta, own, now_ms))?;
         drop(writer);
         let applied = Applied { cells: commit.cells.len(), deleted_ranges: commit.ranges.len() };
         self.announce(origin);
@@ -334,12 +344,6 @@ impl Replica {
     /// Has `callback` called after every commit, outside every lock, on the thread that committed.
     pub fn observe(&self, callback: impl Fn(Origin) + Send + Sync + 'static) -> Observer {
         self.shared.observers.attach(callback)
-    }
-
-    /// Attaches a resolver to everything at and below a path. It changes how concurrent values read
-    /// here, and nothing that is stored.
-    pub fn attach_resolver(&self, path: impl IntoPath, resolver: Resolver) {
-        self.document_mut().attach_resolver(path, resolver);
     }
 
     /// Writes a value over exactly the siblings of a conflict. What arrived since stays beside it and
@@ -427,21 +431,20 @@ impl Replica {
         self.shared.document.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn document_mut(&self) -> RwLockWriteGuard<'_, Document> {
-        self.shared.document.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Applies a change under the document's lock. Readers see the state before it meanwhile.
-    fn apply_beside_readers<T>(&self, cells: usize, change: impl FnOnce(&mut Document) -> T) -> T {
-        let is_long = cells > LONG_CHANGE_CELLS;
-        if is_long {
-            let view = self.document().view();
-            *lock(&self.shared.published) = Some(view);
+    /// Changes the document under its lock. A change that takes long, or has to wait for somebody
+    /// who reads for long, first publishes the state as it is: readers go on with that.
+    fn change<T>(&self, cells: usize, change: impl FnOnce(&mut Document) -> T) -> T {
+        if cells <= LONG_CHANGE_CELLS
+            && let Ok(mut document) = self.shared.document.try_write()
+        {
+            return change(&mut document);
         }
-        let result = change(&mut self.document_mut());
-        if is_long {
-            *lock(&self.shared.published) = None;
-        }
+        let view = self.document().view();
+        *lock(&self.shared.published) = Some(view);
+        let mut document = self.shared.document.write().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut document);
+        drop(document);
+        *lock(&self.shared.published) = None;
         result
     }
 

@@ -36,6 +36,9 @@ use crate::view::View;
 use conflict::is_contested;
 use resolver::Resolvers;
 
+/// The cells of a document.
+pub type DocumentStore = Store<Key, Value>;
+
 /// A set of keys whose clone is a snapshot.
 type Keys = OrderedMap<Key, ()>;
 
@@ -77,6 +80,11 @@ impl Document {
     /// An empty document under these limits.
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// Sets the limits of what is written here from now on.
+    pub const fn restrict(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// The engine underneath: contexts, deltas, fingerprints.

@@ -1,226 +1,207 @@
-//! The nodes as processes: starting them, asking them, and leaving none behind.
+//! The chain `a - b - c`: three nodes, the two links between them, and waiting until they agree.
 //!
-//! What must always hold: a process started here ends no later than the demo does. Dropping its
-//! handle ends it, in an error and in a panic as well; and because a node leaves by itself when its
-//! standard input closes, and the system closes it with the demo, not even `kill -9` of the demo
-//! leaves one.
+//! What must always hold: nodes agree when each says the same fingerprint and none is still taking
+//! in a part of a transaction; a wait that ends without that is an error that says who is where.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use serde_json::Value;
+use anyhow::{Result, bail};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-/// How often a process is looked after: short beside the times the demo shows.
-const GLANCE: Duration = Duration::from_millis(2);
+use crate::link::{Link, Traffic};
+use crate::node::{Launch, Node, Status};
+use crate::process::GLANCE;
 
-/// How long a node may take to say that it is ready.
-const START_LIMIT: Duration = Duration::from_secs(15);
-
-/// How long a node may take to leave by itself before it is killed.
-const LEAVE_LIMIT: Duration = Duration::from_secs(2);
-
-/// How long a node may take to answer a request of the demo.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-
-/// What all nodes and commands have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Launch {
-    /// The program `rejoin`.
-    pub(crate) binary: PathBuf,
-    /// Where logs go.
-    pub(crate) folder: PathBuf,
-    /// How long a command may take.
-    pub(crate) patience: Duration,
-    /// Ends waiting.
-    pub(crate) interrupt: Interrupt,
+/// Which node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The left end.
+    A,
+    /// The middle.
+    B,
+    /// The right end.
+    C,
 }
 
-/// A running node.
+/// The running nodes and their links. Nodes are dropped before the links that carry them.
 #[derive(Debug)]
-pub(crate) struct Node {
-    name: &'static str,
-    process: Process,
-    sync: SocketAddr,
-    http: SocketAddr,
-    log: PathBuf,
+pub(crate) struct Fleet {
+    a: Node,
+    b: Node,
+    c: Node,
+    left: Link,
+    right: Link,
     launch: Launch,
-    agent: ureq::Agent,
 }
 
-/// What a node says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Status {
-    /// The state as a number: equal exactly where the states are equal.
-    pub(crate) fingerprint: String,
-    /// Whether data is still arriving.
-    pub(crate) hydrating: bool,
-    /// In how many cells a reader finds something.
-    pub(crate) cells: u64,
+/// How long an import took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// Until the node had acknowledged every record.
+    pub(crate) acknowledged: Duration,
+    /// Until all nodes agreed, with the import in their state.
+    pub(crate) everywhere: Duration,
 }
 
-impl Node {
-    /// Starts a node that syncs with `peer`, and waits until it serves.
+impl Fleet {
+    /// Starts the chain.
     ///
     /// # Errors
-    /// When it does not start or says something unexpected; its log is quoted.
-    pub(crate) fn start(
-        launch: &Launch,
-        name: &'static str,
-        peer: Option<SocketAddr>,
-    ) -> Result<Self> {
-        let log = launch.folder.join(format!("{name}.log"));
-        let errors = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut command = Command::new(&launch.binary);
-        command.args(["serve", "--until-stdin-closes", "--listen", "127.0.0.1:0"]);
-        command.args(["--http", "127.0.0.1:0", "--name", name]);
-        if let Some(peer) = peer {
-            command.arg("--peer").arg(peer.to_string());
+    /// When a node or a relay does not start; what was started is ended again.
+    pub(crate) fn start(launch: &Launch) -> Result<Self> {
+        let a = Node::start(launch, "a", None)?;
+        let left = Link::open(&a, "b")?;
+        let b = Node::start(launch, "b", Some(left.address()))?;
+        let right = Link::open(&b, "c")?;
+        let c = Node::start(launch, "c", Some(right.address()))?;
+        Ok(Self { a, b, c, left, right, launch: launch.clone() })
+    }
+
+    /// One node.
+    pub(crate) fn node(&self, place: Place) -> &Node {
+        match place {
+            Place::A => &self.a,
+            Place::B => &self.b,
+            Place::C => &self.c,
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors);
-        let mut process = Process::start(&mut command)?;
-        let (sync, http) = ready(&mut process, launch)
-            .with_context(|| format!("node {name} did not start{}", last_lines(&log)))?;
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(ANSWER_LIMIT))
-            .proxy(None)
-            .build()
-            .new_agent();
-        Ok(Self { name, process, sync, http, log, launch: launch.clone(), agent })
     }
 
-    /// The name it was started with.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
+    /// All nodes, from left to right.
+    pub(crate) fn nodes(&self) -> [&Node; 3] {
+        [&self.a, &self.b, &self.c]
     }
 
-    /// Where peers connect.
-    pub(crate) fn sync(&self) -> SocketAddr {
-        self.sync
+    /// The link that the story cuts, between b and c.
+    pub(crate) fn right_link(&self) -> &Link {
+        &self.right
     }
 
-    /// Where its HTTP API is.
-    pub(crate) fn http(&self) -> SocketAddr {
-        self.http
+    /// Counts what crosses the links from now on.
+    pub(crate) fn traffic(&self) -> Traffic<'_> {
+        Traffic::since_now([&self.left, &self.right])
     }
 
-    /// The id of its process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.child.id()
-    }
-
-    /// Asks for its status over HTTP.
+    /// Waits until all nodes agree, and says how long that took.
     ///
     /// # Errors
-    /// When it does not answer as documented, with the end of its log.
-    pub(crate) fn status(&self) -> Result<Status> {
-        self.launch.interrupt.check()?;
-        let url = format!("http://{}/v1/status", self.http);
-        let asked = || -> Result<Status> {
-            let text = self.agent.get(&url).call()?.body_mut().read_to_string()?;
-            Status::read(&text)
-        };
-        asked().or_else(|error| {
-            self.launch.interrupt.check()?;
-            let name = self.name;
-            Err(error.context(format!("node {name} has no status{}", last_lines(&self.log))))
-        })
+    /// When they do not in time, a node does not answer, or a signal came.
+    pub(crate) fn await_agreement(&self) -> Result<Duration> {
+        self.await_agreement_of(&self.nodes())
     }
 
-    /// Begins a `rejoin` command against this node, as a user would type it.
+    /// Waits until both sides of the cut agree within themselves, and says whether one side
+    /// differs from the other.
     ///
     /// # Errors
-    /// When it cannot be started.
-    pub(crate) fn begin(&self, arguments: &[&str]) -> Result<Running> {
-        let mut command = Command::new(&self.launch.binary);
-        command.args(arguments).arg("--node").arg(format!("http://{}", self.http));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = Process::start(&mut command)?;
-        let stdout = gather(process.child.stdout.take())?;
-        let stderr = gather(process.child.stderr.take())?;
-        let shown = format!("rejoin {} (node {})", arguments.join(" "), self.name);
-        let deadline = after(self.launch.patience);
-        Ok(Running { shown, process, stdout, stderr, deadline })
+    /// Those of [`Fleet::await_agreement`].
+    pub(crate) fn await_two_sides(&self) -> Result<bool> {
+        self.await_agreement_of(&[&self.a, &self.b])?;
+        Ok(self.b.status()?.fingerprint != self.c.status()?.fingerprint)
     }
 
-    /// Runs a `rejoin` command against this node and gives what it printed.
+    /// Imports a file at a and waits until all nodes agree, with a bar for each node while they
+    /// take the records in.
     ///
     /// # Errors
-    /// When it fails, with what it printed as error, or takes too long.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Result<String> {
-        let mut running = self.begin(arguments)?;
+    /// Those of [`Fleet::await_agreement`], and when the import fails.
+    pub(crate) fn import(&self, arguments: &[&str], cells: u64) -> Result<Times> {
+        let before = self.a.status()?.fingerprint;
+        let bars = Bars::new(&self.nodes(), cells);
+        let started = Instant::now();
+        let mut running = self.a.begin(arguments)?;
+        let mut acknowledged = None;
         loop {
-            if let Some(output) = running.poll()? {
-                return Ok(output);
+            if acknowledged.is_none() && running.poll()?.is_some() {
+                acknowledged = Some(started.elapsed());
+            }
+            let statuses = self.nodes().map(Node::status);
+            let statuses = statuses.into_iter().collect::<Result<Vec<Status>>>()?;
+            bars.show(&statuses);
+            if let Some(acknowledged) = acknowledged {
+                let changed = statuses.iter().all(|status| status.fingerprint != before);
+                let everywhere = started.elapsed();
+                if changed && agree(&statuses) {
+                    return Ok(Times { acknowledged, everywhere });
+                }
+                self.check_patience(everywhere.saturating_sub(acknowledged), &statuses)?;
             }
             self.launch.interrupt.pause(GLANCE)?;
         }
     }
-}
 
-impl Status {
-    fn read(text: &str) -> Result<Self> {
-        let status: Value = serde_json::from_str(text)?;
-        let field = |name: &str| status.get(name).with_context(|| format!("`{name}` is missing"));
-        Ok(Self {
-            fingerprint: field("fingerprint")?.as_str().context("`fingerprint`")?.to_owned(),
-            hydrating: field("hydrating")?.as_bool().context("`hydrating`")?,
-            cells: field("cells")?.as_u64().context("`cells`")?,
-        })
-    }
-}
-
-/// Waits for the line `ready sync=ADDR http=ADDR` and reads on, so that the pipe never fills.
-fn ready(process: &mut Process, launch: &Launch) -> Result<(SocketAddr, SocketAddr)> {
-    let stdout = process.child.stdout.take().context("it has no standard output")?;
-    let (sender, receiver) = mpsc::channel();
-    thread::Builder::new().name("node-output".into()).spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let _nobody_waits = sender.send(line);
-        }
-    })?;
-    let deadline = after(START_LIMIT);
-    loop {
-        launch.interrupt.check()?;
-        match receiver.recv_timeout(GLANCE) {
-            Ok(line) => return addresses(&line).with_context(|| format!("it said `{line}`")),
-            Err(RecvTimeoutError::Disconnected) => bail!("it ended at once"),
-            Err(RecvTimeoutError::Timeout) => {
-                let late = deadline.is_some_and(|deadline| now() > deadline);
-                ensure!(!late, "it was not ready after {} s", START_LIMIT.as_secs());
+    fn await_agreement_of(&self, nodes: &[&Node]) -> Result<Duration> {
+        let started = Instant::now();
+        loop {
+            let statuses: Vec<Status> =
+                nodes.iter().map(|node| node.status()).collect::<Result<_>>()?;
+            let waited = started.elapsed();
+            if agree(&statuses) {
+                return Ok(waited);
             }
+            self.check_patience(waited, &statuses)?;
+            self.launch.interrupt.pause(GLANCE)?;
+        }
+    }
+
+    fn check_patience(&self, waited: Duration, statuses: &[Status]) -> Result<()> {
+        if waited <= self.launch.patience {
+            return Ok(());
+        }
+        let state = |(node, status): (&Node, &Status)| {
+            let mark = if status.hydrating { ", still taking in" } else { "" };
+            format!("{}: {} cells, {}{mark}", node.name(), status.cells, status.fingerprint)
+        };
+        let states: Vec<String> = self.nodes().into_iter().zip(statuses).map(state).collect();
+        bail!(
+            "the nodes do not agree after {} s ({}): raise --patience-s on a slow machine, or look \
+             at the logs with --keep",
+            self.launch.patience.as_secs(),
+            states.join("; ")
+        )
+    }
+}
+
+/// Whether all say the same and none is still taking in.
+fn agree(statuses: &[Status]) -> bool {
+    let same = |pair: &[Status]| match pair {
+        [one, other] => one.fingerprint == other.fingerprint,
+        _ => true,
+    };
+    statuses.windows(2).all(same) && !statuses.iter().any(|status| status.hydrating)
+}
+
+/// A progress bar for each node, on terminals, gone when dropped.
+struct Bars {
+    _screen: MultiProgress,
+    bars: Vec<ProgressBar>,
+}
+
+impl Bars {
+    fn new(nodes: &[&Node], cells: u64) -> Self {
+        let screen = MultiProgress::new();
+        let style = ProgressStyle::with_template("   {prefix} {wide_bar} {pos}/{len}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = |node: &&Node| {
+            let bar = screen.add(ProgressBar::new(cells).with_style(style.clone()));
+            bar.set_prefix(node.name());
+            bar
+        };
+        let bars = nodes.iter().map(bar).collect();
+        Self { _screen: screen, bars }
+    }
+
+    fn show(&self, statuses: &[Status]) {
+        for (bar, status) in self.bars.iter().zip(statuses) {
+            bar.set_position(status.cells);
         }
     }
 }
 
-fn addresses(line: &str) -> Result<(SocketAddr, SocketAddr)> {
-    let address = |name: &str| {
-        let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
-        let word = word.ok_or_else(|| anyhow!("`{name}` is missing"))?;
-        word.parse().with_context(|| format!("`{word}` is no address"))
-    };
-    ensure!(line.starts_with("ready "), "`ready` is missing");
-    Ok((address("sync=")?, address("http=")?))
-}
-
-/// The end of a log, to be quoted in an error.
-fn last_lines(log: &Path) -> String {
-    const LINES: usize = 10;
-    let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    let from = lines.len().saturating_sub(LINES);
-    match lines.get(from..) {
-        Some(last) if !last.is_empty() => format!("; its log ends:\n{}\n", last.join("\n")),
-        _ => String::new(),
+impl Drop for Bars {
+    fn drop(&mut self) {
+        for bar in &self.bars {
+            bar.finish_and_clear();
+        }
     }
 }
 
@@ -228,38 +209,14 @@ fn last_lines(log: &Path) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_ready_line_gives_both_addresses() {
-        let (sync, http) = addresses("ready sync=127.0.0.1:7400 http=127.0.0.1:7401").unwrap();
-        assert_eq!((sync.port(), http.port()), (7400, 7401));
+    fn status(fingerprint: &str, hydrating: bool) -> Status {
+        Status { fingerprint: fingerprint.into(), hydrating, cells: 0 }
     }
 
     #[test]
-    fn a_line_that_is_not_the_ready_line_is_refused() {
-        assert!(addresses("listening on 127.0.0.1:7400").is_err());
-        assert!(addresses("ready sync=127.0.0.1:7400").is_err());
-        assert!(addresses("ready sync=here http=127.0.0.1:7401").is_err());
-    }
-
-    #[test]
-    fn a_status_is_read_and_other_fields_are_ignored() {
-        let status = Status::read(
-            r#"{"name":"a","fingerprint":"0f","hydrating":false,"cells":3,"peers":[]}"#,
-        );
-        let expected = Status { fingerprint: "0f".into(), hydrating: false, cells: 3 };
-        assert_eq!(status.unwrap(), expected);
-        assert!(Status::read(r#"{"fingerprint":"0f"}"#).is_err());
-    }
-
-    #[test]
-    fn a_log_is_quoted_from_its_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("a.log");
-        assert_eq!(last_lines(&log), "");
-        let lines: Vec<String> = (0..50).map(|n| format!("line {n}")).collect();
-        std::fs::write(&log, lines.join("\n")).unwrap();
-        let quoted = last_lines(&log);
-        assert!(quoted.contains("line 49") && quoted.contains("line 40"));
-        assert!(!quoted.contains("line 39"));
+    fn nodes_agree_when_all_say_the_same_and_none_is_taking_in() {
+        assert!(agree(&[status("1", false), status("1", false), status("1", false)]));
+        assert!(!agree(&[status("1", false), status("1", false), status("2", false)]));
+        assert!(!agree(&[status("1", false), status("1", true)]));
     }
 }

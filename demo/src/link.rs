@@ -2,11 +2,12 @@
 //!
 //! The node on the right dials the one on the left, so what goes to the relay's target goes left.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::fleet::Node;
+use crate::node::Node;
 use crate::process::Interrupt;
 use crate::relay::{Crossed, Relay};
 use crate::report::{Table, share, size};
@@ -31,7 +32,7 @@ pub(crate) struct Link {
 
 impl Link {
     /// Opens a link that ends on the left at a node that runs already; the node on the right, not
-    /// yet started, is to dial [`Link::relay`].
+    /// yet started, is to dial [`Link::address`].
     ///
     /// # Errors
     /// When the relay cannot listen.
@@ -40,9 +41,19 @@ impl Link {
         Ok(Self { left: left.name(), right, relay })
     }
 
-    /// The relay of this link.
-    pub(crate) fn relay(&self) -> &Relay {
-        &self.relay
+    /// Where the node on the right dials.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.relay.address()
+    }
+
+    /// Closes the link until it is healed.
+    pub(crate) fn cut(&self) {
+        self.relay.cut();
+    }
+
+    /// Opens the link again.
+    pub(crate) fn heal(&self) {
+        self.relay.heal();
     }
 
     /// The two nodes.
@@ -54,13 +65,13 @@ impl Link {
 /// What crossed every link since a moment.
 #[derive(Debug)]
 pub(crate) struct Traffic<'a> {
-    links: &'a [Link],
+    links: [&'a Link; 2],
     before: Vec<Crossed>,
 }
 
 impl<'a> Traffic<'a> {
     /// Counts from now on.
-    pub(crate) fn since_now(links: &'a [Link]) -> Self {
+    pub(crate) fn since_now(links: [&'a Link; 2]) -> Self {
         let before = links.iter().map(|link| link.relay.crossed()).collect();
         Self { links, before }
     }
@@ -79,7 +90,7 @@ impl<'a> Traffic<'a> {
                 (seen, changed) = (crossed, Instant::now());
             }
         }
-        Ok(self.links.iter().zip(seen).collect())
+        Ok(self.links.into_iter().zip(seen).collect())
     }
 
     fn crossed(&self) -> Vec<Crossed> {

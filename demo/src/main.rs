@@ -13,10 +13,13 @@ mod export;
 mod fleet;
 mod link;
 mod model;
+mod node;
+mod path;
 mod process;
 mod records;
 mod relay;
 mod report;
+mod script;
 mod story;
 
 use std::path::PathBuf;
@@ -26,7 +29,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
-use crate::fleet::Launch;
+use crate::node::Launch;
 use crate::process::{Interrupt, Interrupted};
 use crate::records::Records;
 use crate::report::Report;
@@ -110,7 +113,7 @@ fn run(options: &Options) -> Result<bool> {
     };
     let records = Records::read(&file, key)?;
     let launch = Launch {
-        binary: options.node_binary.clone(),
+        binary: std::path::absolute(&options.node_binary).context("where is the program?")?,
         folder: folder.path().to_owned(),
         patience: Duration::from_secs(options.patience_s),
         interrupt: Interrupt::on_signals()?,

@@ -14,17 +14,17 @@ use std::fmt;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::records::Records;
+use crate::path::{Path, shown, words};
+use crate::records::{Fields, Records};
 use crate::report::quoted;
 
-/// Where a value stands: one name per level.
-pub(crate) type Path = Vec<String>;
-
-/// What the contents of a path are.
+/// What stands at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// The value of a register.
+    /// A register with text in it.
     Text(String),
+    /// A register with a record in it.
+    Record(Fields),
     /// The sum of a counter.
     Count(i128),
     /// The elements of a set.
@@ -36,6 +36,8 @@ pub(crate) enum Content {
 pub(crate) enum Change {
     /// Writes a register.
     Set { path: Path, value: String },
+    /// Writes a register whose record differs from the one before in one column.
+    Edit { path: Path, record: Fields, column: String },
     /// Adds to a counter.
     Increment { path: Path, by: i128 },
     /// Adds an element to a set.
@@ -53,13 +55,11 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Writes every field of every record to `into / key / column`.
+    /// Writes every record to the register `into / key`.
     pub(crate) fn import(&mut self, records: &Records, into: &str) {
         for record in records.iter() {
-            for (column, field) in record.fields() {
-                let path = vec![into.to_owned(), record.key().to_owned(), column.to_owned()];
-                self.contents.insert(path, Content::Text(field.to_owned()));
-            }
+            let path = words([into, record.key()]);
+            self.contents.insert(path, Content::Record(record.fields()));
         }
     }
 
@@ -69,10 +69,10 @@ impl Model {
     /// When something of another kind stands there; the model is unchanged.
     pub(crate) fn apply(&mut self, change: &Change) -> Result<()> {
         match change {
-            Change::Set { path, value } => {
-                let content = self.at(path, || Content::Text(String::new()));
-                let Content::Text(text) = content else { return Err(clash(path, content)) };
-                text.clone_from(value);
+            Change::Set { path, .. } | Change::Edit { path, .. } => {
+                if let Some(value) = change.written() {
+                    self.write(path, value)?;
+                }
             }
             Change::Increment { path, by } => {
                 let content = self.at(path, || Content::Count(0));
@@ -93,6 +93,14 @@ impl Model {
                 }
             }
             Change::Delete { path } => self.contents.retain(|at, _| !at.starts_with(path)),
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, path: &Path, value: Content) -> Result<()> {
+        match self.at(path, || value.clone()) {
+            there @ (Content::Text(_) | Content::Record(_)) => *there = value,
+            there => return Err(clash(path, there)),
         }
         Ok(())
     }
@@ -135,6 +143,17 @@ impl Model {
         Ok(())
     }
 
+    /// Places an element of a set, as a reader of an export does.
+    ///
+    /// # Errors
+    /// When the element is in the set already, or the path has something else.
+    pub(crate) fn place_element(&mut self, path: Path, element: String) -> Result<()> {
+        let content = self.at(&path, || Content::Set(BTreeSet::new()));
+        let Content::Set(elements) = content else { return Err(clash(&path, content)) };
+        ensure!(elements.insert(element), "an element of {} stands twice", shown(&path));
+        Ok(())
+    }
+
     /// What stands at a path.
     pub(crate) fn content(&self, path: &Path) -> Option<&Content> {
         self.contents.get(path)
@@ -167,6 +186,15 @@ impl Model {
 }
 
 impl Change {
+    /// What the change writes to a register, if it does.
+    pub(crate) fn written(&self) -> Option<Content> {
+        match self {
+            Self::Set { value, .. } => Some(Content::Text(value.clone())),
+            Self::Edit { record, .. } => Some(Content::Record(record.clone())),
+            _ => None,
+        }
+    }
+
     fn removes(&self) -> bool {
         matches!(self, Self::Remove { .. } | Self::Delete { .. })
     }
@@ -174,13 +202,13 @@ impl Change {
     /// Whether this removal takes away what `other` wrote.
     fn touches(&self, other: &Self) -> bool {
         match (self, other) {
-            (
-                Self::Remove { path, element },
-                Self::Add { path: added_to, element: added },
-            ) => path == added_to && element == added,
+            (Self::Remove { path, element }, Self::Add { path: added_to, element: added }) => {
+                path == added_to && element == added
+            }
             (
                 Self::Delete { path },
                 Self::Set { path: at, .. }
+                | Self::Edit { path: at, .. }
                 | Self::Increment { path: at, .. }
                 | Self::Add { path: at, .. },
             ) => at.starts_with(path),
@@ -193,6 +221,10 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Set { path, value } => write!(f, "{} = {}", shown(path), quoted(value)),
+            Self::Edit { path, record, column } => {
+                let field = record.get(column).map_or("", String::as_str);
+                write!(f, "{} {column} = {}", shown(path), quoted(field))
+            }
             Self::Increment { path, by } => write!(f, "{} {by:+}", shown(path)),
             Self::Add { path, element } => write!(f, "{} add {}", shown(path), quoted(element)),
             Self::Remove { path, element } => {
@@ -207,6 +239,11 @@ impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(&quoted(text)),
+            Self::Record(record) => {
+                let fields: Vec<String> =
+                    record.iter().map(|(column, field)| format!("{column}: {field}")).collect();
+                f.write_str(&quoted(&fields.join(", ")))
+            }
             Self::Count(count) => write!(f, "{count}"),
             Self::Set(elements) => {
                 let elements: Vec<String> = elements.iter().map(|e| quoted(e)).collect();
@@ -214,11 +251,6 @@ impl fmt::Display for Content {
             }
         }
     }
-}
-
-/// A path as people read it.
-pub(crate) fn shown(path: &[String]) -> String {
-    path.join("/")
 }
 
 fn clash(path: &Path, there: &Content) -> anyhow::Error {
@@ -230,7 +262,7 @@ mod tests {
     use super::*;
 
     fn path(text: &str) -> Path {
-        text.split('/').map(str::to_owned).collect()
+        words(text.split('/'))
     }
 
     fn set(at: &str, value: &str) -> Change {
@@ -266,15 +298,17 @@ mod tests {
     }
 
     #[test]
-    fn an_import_writes_every_field_but_the_key() {
+    fn an_import_writes_whole_records_empty_fields_included() {
         let elements = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/elements.csv");
         let records = Records::read(std::path::Path::new(elements), "symbol").unwrap();
         let mut model = Model::default();
         model.import(&records, "records");
-        assert_eq!(model.len(), 500);
-        assert_eq!(shown_at(&model, "records/Au/name").unwrap(), "\"Gold\"");
-        assert_eq!(shown_at(&model, "records/U/group").unwrap(), "\"\"");
-        assert_eq!(shown_at(&model, "records/Au/symbol"), None);
+        assert_eq!(model.len(), 100);
+        let Some(Content::Record(gold)) = model.content(&path("records/Au")) else { panic!() };
+        assert_eq!(gold.get("name").unwrap(), "Gold");
+        assert_eq!(gold.get("symbol").unwrap(), "Au");
+        let Some(Content::Record(uranium)) = model.content(&path("records/U")) else { panic!() };
+        assert_eq!(uranium.get("group").unwrap(), "");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! leaves one.
 
 use std::io::Read;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -36,17 +36,30 @@ pub(crate) struct Running {
     process: Process,
     stdout: Receiver<Vec<u8>>,
     stderr: Receiver<Vec<u8>>,
-    deadline: Option<Instant>,
+    started: Instant,
+    patience: Duration,
 }
 
 impl Running {
+    /// Starts a command that is called `shown` in errors and has `patience` to end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn start(command: &mut Command, shown: String, patience: Duration) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = Process::start(command)?;
+        let stdout = gather(process.child.stdout.take())?;
+        let stderr = gather(process.child.stderr.take())?;
+        Ok(Self { shown, process, stdout, stderr, started: Instant::now(), patience })
+    }
+
     /// What the command printed, once it has ended well.
     ///
     /// # Errors
     /// When it failed or takes too long.
     pub(crate) fn poll(&mut self) -> Result<Option<String>> {
         let Some(status) = self.process.child.try_wait()? else {
-            let late = self.deadline.is_some_and(|deadline| now() > deadline);
+            let late = self.started.elapsed() > self.patience;
             ensure!(!late, "`{}` takes too long: raise --patience-s", self.shown);
             return Ok(None);
         };
@@ -63,12 +76,16 @@ impl Running {
 
 /// A process that ends with its handle.
 #[derive(Debug)]
-struct Process {
-    child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
 }
 
 impl Process {
-    fn start(command: &mut Command) -> Result<Self> {
+    /// Starts a process in a group of its own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
         apart(command);
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command
@@ -81,8 +98,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // A node leaves when its standard input closes; a command has none and is not waited for.
-        let deadline = self.child.stdin.take().and_then(|_closed| after(LEAVE_LIMIT));
-        while deadline.is_some_and(|deadline| now() < deadline) {
+        let leaves = self.child.stdin.take().is_some();
+        let started = Instant::now();
+        while leaves && started.elapsed() < LEAVE_LIMIT {
             match self.child.try_wait() {
                 Ok(None) => thread::sleep(GLANCE),
                 _ => break,
@@ -117,7 +135,11 @@ impl Interrupt {
         self.check()
     }
 
-    fn check(&self) -> Result<()> {
+    /// Goes on without waiting.
+    ///
+    /// # Errors
+    /// [`Interrupted`] when a signal has come.
+    pub(crate) fn check(&self) -> Result<()> {
         if self.0.load(Ordering::Acquire) { Err(Interrupted.into()) } else { Ok(()) }
     }
 }
@@ -151,14 +173,6 @@ fn gather(pipe: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u8>>>
         let _nobody_waits = sender.send(bytes);
     })?;
     Ok(receiver)
-}
-
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn after(time: Duration) -> Option<Instant> {
-    now().checked_add(time)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! What must always hold: the key column names every record once, so that "record" means the same
 //! thing here and in a node.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -22,6 +22,9 @@ pub(crate) struct Record<'a> {
     records: &'a Records,
     fields: &'a [String],
 }
+
+/// A record by itself: its fields by column, the key column among them.
+pub(crate) type Fields = BTreeMap<String, String>;
 
 /// How many records the story needs to have one for each of its scenes.
 pub(crate) const MIN_RECORDS: usize = 8;
@@ -130,13 +133,9 @@ impl<'a> Record<'a> {
         self.fields.get(self.records.key).map_or("", String::as_str)
     }
 
-    /// The other columns with their values.
-    pub(crate) fn fields(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let columns = self.records.columns.iter().zip(self.fields).enumerate();
-        let key = self.records.key;
-        columns
-            .filter(move |&(index, _)| index != key)
-            .map(|(_, (column, field))| (column.as_str(), field.as_str()))
+    /// Every column with its value.
+    pub(crate) fn fields(self) -> Fields {
+        self.records.columns.iter().cloned().zip(self.fields.iter().cloned()).collect()
     }
 
     /// The value of one column.
@@ -145,10 +144,10 @@ impl<'a> Record<'a> {
         self.fields.get(index).map(String::as_str)
     }
 
-    /// What the values of the record take, without titles, quotes or separators: the smallest
-    /// size one could give it.
+    /// What its titles and values take, without quotes or separators: the smallest size one could
+    /// give it.
     pub(crate) fn len_bytes(self) -> usize {
-        self.fields.iter().map(String::len).sum()
+        self.records.columns.iter().chain(self.fields).map(String::len).sum()
     }
 }
 
@@ -181,7 +180,7 @@ mod tests {
         let cerium = elements.iter().find(|record| record.key() == "Ce").unwrap();
         assert_eq!(cerium.field("group"), Some(""));
         assert_eq!(cerium.field("name_origin"), Some("Ceres, the first asteroid found"));
-        assert!(cerium.fields().all(|(column, _)| column != "symbol"));
+        assert_eq!(cerium.fields().len(), 6);
     }
 
     #[test]
@@ -205,14 +204,23 @@ mod tests {
         let before = elements();
         let middle = before.at(1, 2).unwrap();
         let after = before.with_field(middle.key(), before.last_column(), "changed");
-        let differing: Vec<(&str, &str)> = before
+        let differing: Vec<(String, String)> = before
             .iter()
             .zip(after.iter())
-            .flat_map(|(old, new)| old.fields().zip(new.fields()))
+            .flat_map(|(old, new)| old.fields().into_iter().zip(new.fields()))
             .filter(|(old, new)| old != new)
             .map(|(_, new)| new)
             .collect();
-        assert_eq!(differing, [("name_origin", "changed")]);
+        assert_eq!(differing, [("name_origin".to_owned(), "changed".to_owned())]);
+    }
+
+    #[test]
+    fn a_record_is_as_long_as_its_titles_and_values() {
+        let helium = elements();
+        let helium = helium.iter().nth(1).unwrap();
+        let titles = "numbersymbolnamegroupperiodname_origin";
+        let values = "2HeHelium181Greek \"helios\", the Sun";
+        assert_eq!(helium.len_bytes(), titles.len() + values.len());
     }
 
     #[test]

@@ -342,8 +342,8 @@ mod tests {
         send(&dialled, &target, 100);
         pair.relay.cut();
         let _refused_or_lost = (&dialled).write_all(&[7; 5]);
-        assert_eq!(rest_of(&dialled), []);
-        assert_eq!(rest_of(&target), []);
+        assert!(rest_of(&dialled).is_empty());
+        assert!(rest_of(&target).is_empty());
         assert_eq!(pair.relay.crossed().total_bytes(), 100);
     }
 
@@ -353,7 +353,7 @@ mod tests {
         pair.relay.cut();
         for _ in 0..3 {
             let refused = TcpStream::connect(pair.relay.address()).unwrap();
-            assert_eq!(rest_of(&refused), []);
+            assert!(rest_of(&refused).is_empty());
         }
         pair.listener.set_nonblocking(true).unwrap();
         assert_eq!(pair.listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
@@ -380,10 +380,10 @@ mod tests {
         let (dialled, target) = pair.connect();
         send(&dialled, &target, 3);
         dialled.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(rest_of(&target), []);
+        assert!(rest_of(&target).is_empty());
         send(&target, &dialled, 50_000);
         drop(target);
-        assert_eq!(rest_of(&dialled), []);
+        assert!(rest_of(&dialled).is_empty());
         assert_eq!(pair.relay.crossed().from_target_bytes, 50_000);
     }
 
@@ -392,7 +392,7 @@ mod tests {
         let Pair { relay, listener } = Pair::new();
         drop(listener);
         let dialled = TcpStream::connect(relay.address()).unwrap();
-        assert_eq!(rest_of(&dialled), []);
+        assert!(rest_of(&dialled).is_empty());
     }
 
     #[test]
@@ -402,8 +402,8 @@ mod tests {
         let dialled = TcpStream::connect(address).unwrap();
         let (target, _) = listener.accept().unwrap();
         drop(relay);
-        assert_eq!(rest_of(&dialled), []);
-        assert_eq!(rest_of(&target), []);
+        assert!(rest_of(&dialled).is_empty());
+        assert!(rest_of(&target).is_empty());
         assert!(TcpStream::connect(address).is_err());
     }
 }

@@ -1,31 +1,35 @@
 //! The script: what is done to which node, in which order, and what must come of it.
 //!
-//! Three nodes stand in a chain `a - b - c`; what a and c tell each other passes through b. What
-//! must always hold: every change made to a node is made to the model too, and the verdict
-//! compares the two whole states, not the places where the story expects something.
+//! Three nodes stand in a chain `a - b - c`; what a and c tell each other passes through b.
+//!
+//! What must always hold: every change made to a node is made to the model too, and the verdict
+//! compares the two whole states, not only the places where the story expects something.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::export;
-use crate::fleet::{Launch, Node, Status};
+use crate::fleet::{Fleet, Place, Times};
 use crate::link::{self, Link, Traffic};
-use crate::model::{Change, Model, Path, shown};
-use crate::process::GLANCE;
-use crate::records::{Record, Records};
+use crate::model::{Change, Content, Model};
+use crate::node::Launch;
+use crate::path::shown;
+use crate::records::Records;
 use crate::relay::Crossed;
-use crate::report::{Report, Table, quoted, share, size, span, whole_ms};
+use crate::report::{Report, Table, quoted, size, span, whole_ms};
+use crate::script::{INTO, Places, Script, changes, command, edit, record};
 
-/// Where the records go.
-const INTO: &str = "records";
-
-/// What a changed record may cost on a link beside its own size: names, stamps, framing,
+/// What a changed record may cost on a link beside its own size: its name and stamp, framing,
 /// acknowledgements and the greeting of a round of synchronisation.
 const MAX_OVERHEAD_BYTES: u64 = 512;
+
+/// The nodes from left to right.
+const PLACES: [Place; 3] = [Place::A, Place::B, Place::C];
+
+/// How many differences the verdict quotes.
+const MAX_QUOTED: usize = 5;
 
 /// What the story is told with.
 #[derive(Debug)]
@@ -43,44 +47,26 @@ pub(crate) struct Input<'a> {
 /// # Errors
 /// When a node or command fails, the nodes do not agree in time, or a signal came.
 pub(crate) fn tell(launch: &Launch, input: &Input<'_>, report: &mut Report) -> Result<()> {
-    let [a, b, c] = ["a", "b", "c"];
     report.chapter("Three nodes and two links")?;
-    let first = Node::start(launch, a, None)?;
-    let left = Link::open(&first, b)?;
-    let second = Node::start(launch, b, Some(left.relay().address()))?;
-    let right = Link::open(&second, c)?;
-    let third = Node::start(launch, c, Some(right.relay().address()))?;
-    let mut story = Story {
-        launch,
-        input,
-        nodes: [first, second, third],
-        links: [left, right],
-        model: Model::default(),
-        state_bytes: 0,
-    };
+    let fleet = Fleet::start(launch)?;
+    let whole = fleet.traffic();
+    let model = Model::default();
+    let mut story = Story { launch, input, fleet: &fleet, model, state_bytes: 0 };
     story.introduce(report)?;
     story.import(report)?;
     story.import_again(report)?;
-    let scene = story.write_on_both_sides(report)?;
-    story.heal(report)?;
-    story.read_conflicts(&scene, report)?;
-    story.compare(report)
+    let places = story.write_on_both_sides(report)?;
+    story.heal(&places, report)?;
+    story.read_conflicts(&places, report)?;
+    story.compare(&whole, report)
 }
 
-/// The running story. Nodes are dropped before the links they stand on.
 struct Story<'a> {
     launch: &'a Launch,
     input: &'a Input<'a>,
-    nodes: [Node; 3],
-    links: [Link; 2],
+    fleet: &'a Fleet,
     model: Model,
     state_bytes: u64,
-}
-
-/// What happened on both sides of the cut and where it can be read.
-struct Scene {
-    contested: Path,
-    reads: Vec<Path>,
 }
 
 impl Story<'_> {
@@ -88,12 +74,12 @@ impl Story<'_> {
         report.line("Three processes on this machine, in a chain: a - b - c. Each link passes")?;
         report.line("through a relay that counts its bytes and can cut it.")?;
         let mut table = Table::new(["node", "syncs at", "HTTP API at", ">process"]);
-        for node in &self.nodes {
+        for node in self.fleet.nodes() {
             let (sync, http) = (node.sync().to_string(), node.http().to_string());
             table.row([node.name().to_owned(), sync, http, node.pid().to_string()]);
         }
         report.table(&table)?;
-        self.await_equal(None)?;
+        self.fleet.await_agreement()?;
         Ok(())
     }
 
@@ -101,133 +87,213 @@ impl Story<'_> {
         let records = &self.input.records;
         report.chapter("A file of records is imported at a")?;
         self.model.import(records, INTO);
-        let traffic = Traffic::since_now(&self.links);
-        let before = self.nodes[0].status()?.fingerprint;
-        let times = self.import_file(&self.input.file.to_string_lossy(), &before)?;
+        let traffic = self.fleet.traffic();
+        let times = self.import_file(&self.input.file)?;
         let crossed = traffic.when_quiet(&self.launch.interrupt)?;
-        let state_bytes = self.measure_state()?;
-        report.line(&format!(
-            "{} records, {} fields; their state is {} (the canonical export).",
-            records.len(),
-            self.model.len(),
-            size(state_bytes)
-        ))?;
-        report.line(&format!(
-            "Acknowledged at a after {}, on all three nodes after {}.",
-            span(times.acknowledged),
-            span(times.equal)
-        ))?;
-        report.table(&link::table(&crossed, state_bytes))?;
+        self.state_bytes = bytes(self.export(Place::A)?.len())?;
+        let state = size(self.state_bytes);
+        report.line(&format!("{} records; exported, the state is {state}.", records.len()))?;
+        let (acknowledged, everywhere) = (span(times.acknowledged), span(times.everywhere));
+        report
+            .line(&format!("Stored at a after {acknowledged}, at all three after {everywhere}."))?;
+        report.table(&link::table(&crossed, self.state_bytes))?;
         report.fact("records", records.len());
-        report.fact("state_bytes", state_bytes);
-        report.fact("import_acknowledged_ms", whole_ms(times.acknowledged));
-        report.fact("import_on_all_nodes_ms", whole_ms(times.equal));
-        report.fact("import_link_bytes", facts(&crossed));
+        report.fact("state_bytes", self.state_bytes);
+        report.fact("import_stored_ms", whole_ms(times.acknowledged));
+        report.fact("import_everywhere_ms", whole_ms(times.everywhere));
+        report.fact("import_link_bytes", link_bytes(&crossed));
         Ok(())
     }
 
     fn import_again(&mut self, report: &mut Report) -> Result<()> {
         let records = &self.input.records;
         report.chapter("The same file is imported again, with one record changed")?;
-        let middle = records.at(1, 2).context("the file has no middle record")?;
         let column = records.last_column();
-        let old = middle.field(column).unwrap_or_default();
-        let new = format!("{old} (revised)");
-        let changed = records.with_field(middle.key(), column, &new);
-        let record = changed.at(1, 2).context("the file has no middle record")?;
+        let old = record(records, 4)?;
+        let value = format!("{} (revised)", old.field(column).unwrap_or_default());
+        let revised = records.with_field(old.key(), column, &value);
+        let new = record(&revised, 4)?;
         let file = self.launch.folder.join("revised.csv");
-        changed.write(&file)?;
-        self.model.apply(&Change::Set { path: at(&[middle.key(), column]), value: new.clone() })?;
+        revised.write(&file)?;
+        let edit = edit(new, column);
+        self.model.apply(&edit)?;
+        report.line(&edit.to_string())?;
 
-        let traffic = Traffic::since_now(&self.links);
-        let before = self.nodes[0].status()?.fingerprint;
-        let times = self.import_file(&file.to_string_lossy(), &before)?;
+        let traffic = self.fleet.traffic();
+        let times = self.import_file(&file)?;
         let crossed = traffic.when_quiet(&self.launch.interrupt)?;
-        report.line(&format!("Record {}: {column} becomes {}.", middle.key(), quoted(&new)))?;
-        report.line(&format!(
-            "All {} records were read again; on all three nodes after {}.",
-            records.len(),
-            span(times.equal)
-        ))?;
+        let (all, everywhere) = (records.len(), span(times.everywhere));
+        report.line(&format!("{all} records read again, at all three after {everywhere}."))?;
         report.table(&link::table(&crossed, self.state_bytes))?;
-        report.fact("changed_record_link_bytes", facts(&crossed));
-        let record_bytes = u64::try_from(record.len_bytes())?;
-        let bound = record_bytes.saturating_add(MAX_OVERHEAD_BYTES);
+        report.fact("changed_record_link_bytes", link_bytes(&crossed));
+        let record_bytes = bytes(new.len_bytes())?;
+        let allowed = record_bytes.saturating_add(MAX_OVERHEAD_BYTES);
         for (link, crossed) in crossed {
-            let total = crossed.total_bytes();
+            let (name, total) = (link.name(), crossed.total_bytes());
             report.check(
-                &format!("one changed record costs at most its size + 512 B on {}", link.name()),
-                total <= bound,
-                &format!("{total} B crossed, {bound} B are allowed ({record_bytes} B record)"),
+                &format!("one changed record crosses {name} in at most 512 B + its size"),
+                total <= allowed,
+                &format!("{total} B of {allowed} B (a record of {record_bytes} B)"),
             )?;
         }
         Ok(())
     }
 
-    fn write_on_both_sides(&mut self, report: &mut Report) -> Result<Scene> {
+    fn write_on_both_sides(&mut self, report: &mut Report) -> Result<Places> {
         report.chapter("The link b - c is cut, and both sides go on writing")?;
-        let visits = vec!["visits".to_owned()];
-        let tags = vec!["tags".to_owned()];
-        let increment = |by| Change::Increment { path: visits.clone(), by };
-        let add = |element: &str| Change::Add { path: tags.clone(), element: element.to_owned() };
-        let remove =
-            |element: &str| Change::Remove { path: tags.clone(), element: element.to_owned() };
-        let set = |path: &Path, value: &str| Change::Set { path: path.clone(), value: value.into() };
+        let script = Script::new(&self.input.records)?;
+        report.line("Before the cut:")?;
+        self.make_all(&script.before, report)?;
+        self.model.merge(&changes(&script.before), &[])?;
+        self.fleet.await_agreement()?;
 
-        report.line("Before the cut, known to all:")?;
-        let before = [(1, increment(10)), (0, add("new")), (0, add("old")), (0, add("checked"))];
-        let mut table = Table::new(["at", "change"]);
-        for (node, change) in before {
-            self.make(node, &change)?;
-            table.row([self.nodes[node].name().to_owned(), change.to_string()]);
-            self.model.apply(&change)?;
-        }
-        report.table(&table)?;
-        self.await_equal(None)?;
-
-        let records = &self.input.records;
-        let column = records.last_column();
-        let key = |numerator| -> Result<&str> {
-            let record = records.at(numerator, 8).context("the file has too few records")?;
-            Ok(record.key())
-        };
-        let contested = at(&[key(1)?, column]);
-        let updated = at(&[key(3)?, column]);
-        let updated_record = at(&[key(3)?]);
-        let deleted_record = at(&[key(6)?]);
-        let deleted = at(&[key(6)?, column]);
-        self.links[1].relay().cut();
-        let left = [
-            (0, set(&contested, "written at a")),
-            (0, set(&updated, "updated at a")),
-            (0, increment(5)),
-            (1, increment(7)),
-            (0, add("checked")),
-            (1, add("from the left")),
-        ];
-        let right = [
-            (2, set(&contested, "written at c, later")),
-            (2, Change::Delete { path: updated_record }),
-            (2, Change::Delete { path: deleted_record }),
-            (2, increment(20)),
-            (2, increment(-3)),
-            (2, remove("checked")),
-            (2, remove("old")),
-            (2, add("from the right")),
-        ];
-        report.line("During the cut, each change acknowledged before the next:")?;
-        let mut table = Table::new(["at", "change"]);
-        for (node, change) in left.iter().chain(&right) {
-            self.make(*node, change)?;
-            table.row([self.nodes[*node].name().to_owned(), change.to_string()]);
-        }
-        report.table(&table)?;
-        let [left, right] = [left.to_vec(), right.to_vec()]
-            .map(|side| side.into_iter().map(|(_, change)| change).collect::<Vec<_>>());
-        self.model.merge(&left, &right)?;
-        let statuses = self.await_split()?;
-        let apart = statuses[1].fingerprint != statuses[2].fingerprint;
-        report.check("the cut separates", apart, "a and b agree, c has a state of its own")?;
-        Ok(Scene { contested: contested.clone(), reads: vec![contested, updated, deleted, visits, tags] })
+        self.fleet.right_link().cut();
+        report.line("During the cut, each one acknowledged before the next is made:")?;
+        self.make_all(&script.left, report)?;
+        self.make_all(&script.right, report)?;
+        self.model.merge(&changes(&script.left), &changes(&script.right))?;
+        let apart = self.fleet.await_two_sides()?;
+        let found = if apart { "a and b agree, c has another state" } else { "no difference" };
+        report.check("the cut separates the sides", apart, found)?;
+        Ok(script.places)
     }
+
+    fn heal(&mut self, places: &Places, report: &mut Report) -> Result<()> {
+        report.chapter("The link is healed")?;
+        let traffic = self.fleet.traffic();
+        self.fleet.right_link().heal();
+        let time = self.fleet.await_agreement()?;
+        let crossed = traffic.when_quiet(&self.launch.interrupt)?;
+        report.line(&format!("All three nodes agree {} after the healing.", span(time)))?;
+        report.table(&link::table(&crossed, self.state_bytes))?;
+        report.fact("heal_ms", whole_ms(time));
+        report.fact("heal_link_bytes", link_bytes(&crossed));
+
+        report.line("What readers find, and why:")?;
+        let mut states = Vec::new();
+        for place in PLACES {
+            states.push(export::state(&self.export(place)?)?);
+        }
+        let mut table = Table::new(["path", "at a", "at b", "at c", "rule"]);
+        for (path, rule) in &places.read {
+            let readings = states.iter().map(|state| self.reading(state.content(path)));
+            let rule = (*rule).to_owned();
+            table.row([shown(path)].into_iter().chain(readings).chain([rule]));
+        }
+        Ok(report.table(&table)?)
+    }
+
+    fn read_conflicts(&self, places: &Places, report: &mut Report) -> Result<()> {
+        report.chapter("The writes that lost stay visible until somebody decides")?;
+        let mut answers = Vec::new();
+        for place in PLACES {
+            answers.push(self.fleet.node(place).run(&["conflicts", "/", "--json"])?);
+        }
+        let conflicts = answers.iter().map(|answer| export::conflicts(answer));
+        let conflicts: Vec<_> = conflicts.collect::<Result<_>>()?;
+        let mut table = Table::new(["node", "conflict at", "readers see", "lost"]);
+        for (place, conflicts) in PLACES.into_iter().zip(&conflicts) {
+            for conflict in conflicts {
+                let values = |shown: bool| {
+                    let siblings = conflict.siblings.iter().filter(move |s| s.shown == shown);
+                    let values = siblings.map(|sibling| self.reading(sibling.value.as_ref()));
+                    values.collect::<Vec<_>>().join(", ")
+                };
+                let name = self.fleet.node(place).name().to_owned();
+                table.row([name, shown(&conflict.path), values(true), values(false)]);
+            }
+        }
+        report.table(&table)?;
+        report.line("`rejoin resolve` settles one; so does writing over it.")?;
+        let first = conflicts.first().context("there are no nodes")?;
+        report.fact("conflicts", first.len());
+        let alike = conflicts.iter().all(|there| there == first);
+        let listed = places.contested.iter().all(|(path, lost)| {
+            let here = first.iter().find(|conflict| conflict.path == *path);
+            here.is_some_and(|conflict| conflict.has_lost(lost))
+        });
+        let found = match (alike, listed) {
+            (true, true) => "both lost writes, the same at every node",
+            (false, _) => "the nodes list different conflicts",
+            (_, false) => "a lost write is not listed",
+        };
+        Ok(report.check("every node lists the writes that lost", alike && listed, found)?)
+    }
+
+    fn compare(&self, whole: &Traffic<'_>, report: &mut Report) -> Result<()> {
+        report.chapter("The whole states are compared")?;
+        let mut exports = Vec::new();
+        for place in PLACES {
+            exports.push(self.export(place)?);
+        }
+        let first = exports.first().context("there are no nodes")?;
+        report.line("What crossed the links in the whole story:")?;
+        let crossed = whole.when_quiet(&self.launch.interrupt)?;
+        report.table(&link::table(&crossed, bytes(first.len())?))?;
+        report.fact("whole_story_link_bytes", link_bytes(&crossed));
+
+        let same = exports.iter().all(|export| export == first);
+        let found = format!("{} in {} lines", size(bytes(first.len())?), first.lines().count());
+        let found = if same { found.as_str() } else { "the exports differ" };
+        report.check("the exports of all nodes are equal byte for byte", same, found)?;
+        let differences = self.model.differences(&export::state(first)?);
+        let equal = differences.is_empty();
+        let found = match differences.len() {
+            0 => format!("{} registers, counters and sets", self.model.len()),
+            several => {
+                let quoted: Vec<_> = differences.into_iter().take(MAX_QUOTED).collect();
+                format!("{several} differences\n       {}", quoted.join("\n       "))
+            }
+        };
+        Ok(report.check("the state is the one computed without Rejoin", equal, &found)?)
+    }
+
+    fn import_file(&self, file: &std::path::Path) -> Result<Times> {
+        let file = file.to_str().context("the path of the file is not UTF-8: rename it")?;
+        let arguments = ["import", file, "--key", self.input.key, "--into", INTO];
+        self.fleet.import(&arguments, bytes(self.model.len())?)
+    }
+
+    fn export(&self, place: Place) -> Result<String> {
+        self.fleet.node(place).run(&["export", "/", "--format", "jsonl"])
+    }
+
+    /// Makes changes one after the other and tells them.
+    fn make_all(&self, made: &[(Place, Change)], report: &mut Report) -> Result<()> {
+        let mut table = Table::new(["at", "change"]);
+        for (place, change) in made {
+            let node = self.fleet.node(*place);
+            let arguments = command(change);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            node.run(&arguments)?;
+            table.row([node.name().to_owned(), change.to_string()]);
+        }
+        Ok(report.table(&table)?)
+    }
+
+    /// A content in a table; of a record, the column that the story changes.
+    fn reading(&self, content: Option<&Content>) -> String {
+        let column = self.input.records.last_column();
+        match content {
+            None => "-".to_owned(),
+            Some(Content::Record(record)) => quoted(record.get(column).map_or("", String::as_str)),
+            Some(content) => content.to_string(),
+        }
+    }
+}
+
+/// What crossed, for the summary.
+fn link_bytes(crossed: &[(&Link, Crossed)]) -> Value {
+    let entry = |(link, crossed): &(&Link, Crossed)| {
+        json!({
+            "link": link.name(),
+            "rightwards": crossed.from_target_bytes,
+            "leftwards": crossed.to_target_bytes,
+        })
+    };
+    crossed.iter().map(entry).collect()
+}
+
+fn bytes(len: usize) -> Result<u64> {
+    Ok(u64::try_from(len)?)
 }

@@ -9,6 +9,7 @@
 use rejoin_crdt::path::Path;
 use rejoin_crdt::value::Item;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// The greatest request body. The largest atomic change is 16 MiB in its binary form; JSON with its
 /// names and quotes gets half as much again.
@@ -37,6 +38,22 @@ pub(crate) enum Op {
     Add { path: Path, value: Item },
     /// Removes an element from a set.
     Remove { path: Path, value: Item },
+}
+
+impl Op {
+    /// What the operation changes.
+    pub(crate) const fn path(&self) -> &Path {
+        match self {
+            Self::Set { path, .. }
+            | Self::Ensure { path, .. }
+            | Self::Delete { path }
+            | Self::Incr { path, .. }
+            | Self::BoundedIncr { path, .. }
+            | Self::BoundedDecr { path, .. }
+            | Self::Add { path, .. }
+            | Self::Remove { path, .. } => path,
+        }
+    }
 }
 
 /// The body of `POST /v1/transact`: all of it happens, or none.
@@ -76,6 +93,8 @@ pub(crate) struct Found {
     pub(crate) siblings: usize,
     /// Every data type that something at this path was written as; more than one is a conflict.
     pub(crate) types: Vec<String>,
+    /// Whether a map or set has more than what is listed.
+    pub(crate) more: bool,
 }
 
 /// One line of `GET /v1/export`, in key order.
@@ -100,6 +119,7 @@ pub(crate) struct Sibling {
     /// Milliseconds since 1970 on the clock that wrote it.
     pub(crate) time_ms: u64,
     /// The value; absent for a removal.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub(crate) value: Option<Item>,
     /// Whether this is the one that readers see.
     pub(crate) shown: bool,
@@ -153,16 +173,25 @@ pub(crate) struct Resolve {
     pub(crate) value: Item,
 }
 
-/// The data of a `change` event of `GET /v1/watch`; its event id resumes after it.
+/// The data of a `change` event of `GET /v1/watch`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Change {
     /// What changed.
     pub(crate) path: Path,
-    /// The data type; absent when nothing is left at the path.
+    /// The data type, or `subtree` when everything known at and below the path was deleted.
     #[serde(rename = "type")]
-    pub(crate) kind: Option<String>,
-    /// The value now; absent when nothing is left at the path.
+    pub(crate) kind: String,
+    /// Of a set: which element.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) element: Option<Item>,
+    /// The value now, `true` for an element that is in its set; absent when nothing is left.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub(crate) value: Option<Item>,
+}
+
+/// Tells a member that is null from one that is absent: both are values of a register.
+fn present<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<Item>, D::Error> {
+    Item::deserialize(source).map(Some)
 }
 
 /// One peer in [`Status`].
@@ -189,8 +218,8 @@ pub(crate) struct PeerStatus {
 pub(crate) struct Status {
     /// The name given with `--name`.
     pub(crate) name: String,
-    /// The id of the replica.
-    pub(crate) replica: String,
+    /// The id of the replica; absent before its first write.
+    pub(crate) replica: Option<String>,
     /// The version of the program.
     pub(crate) version: String,
     /// Where peers connect.
@@ -214,7 +243,8 @@ pub(crate) struct Status {
 }
 
 /// Why a request was refused, as `application/problem+json` (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Error, Serialize, Deserialize)]
+#[error("{detail}")]
 pub(crate) struct Problem {
     /// Names the kind of problem; `about:blank` says that the status says it all.
     #[serde(rename = "type")]

@@ -186,10 +186,9 @@ impl Client {
 pub(crate) enum WatchEvent {
     /// Something changed.
     Change(Change),
-    /// Changes came faster than they were read; some are missing. The stream ends; reading the
-    /// state and watching from the token gives all that came after.
-    Overrun {
-        /// Where to resume.
+    /// Everything up to here was reported; the first one says that the watch has begun.
+    Position {
+        /// Resumes after it.
         token: String,
     },
 }
@@ -218,7 +217,7 @@ impl ServerSentEvent {
     fn read(self) -> Result<Option<WatchEvent>, serde_json::Error> {
         match self.kind.as_str() {
             "change" => Ok(Some(WatchEvent::Change(serde_json::from_str(&self.data)?))),
-            "overrun" => Ok(Some(WatchEvent::Overrun { token: self.id })),
+            "position" => Ok(Some(WatchEvent::Position { token: self.id })),
             _ => Ok(None),
         }
     }
@@ -253,11 +252,11 @@ mod tests {
     #[test]
     fn a_server_sent_event_is_read_field_by_field() {
         let mut event = ServerSentEvent::default();
-        for line in [": alive", "id: 07", "event: overrun", "data: {}"] {
+        for line in [": alive", "id: 07", "event: position", "data: {}"] {
             event.take(line);
         }
         let read = event.read().unwrap();
-        assert!(matches!(read, Some(WatchEvent::Overrun { token }) if token == "07"));
+        assert!(matches!(read, Some(WatchEvent::Position { token }) if token == "07"));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(crate) enum Failure {
         cause: String,
     },
     /// The node refused the request and said why.
-    #[error("{}", .0.detail)]
+    #[error(transparent)]
     Refused(Problem),
     /// A file could not be read or written.
     #[error("cannot {action} {path}: {cause}")]

@@ -9,9 +9,11 @@ mod api;
 mod client;
 mod command;
 mod engine;
+mod export;
 mod failure;
 mod http;
 mod import;
+mod stop;
 mod text;
 
 use std::io::{self, IsTerminal};

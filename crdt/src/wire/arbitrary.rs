@@ -127,7 +127,7 @@ impl Maker<'_> {
         let mut range_tombstones: Vec<_> = (0..self.random.below(4))
             .filter_map(|_| self.range_tombstone(&range, keys, &base, &upto))
             .collect();
-        range_tombstones.sort_by(|a, b| a.dot.cmp(&b.dot));
+        range_tombstones.sort_by_key(|tombstone| tombstone.dot);
         Part { range, base, upto, cells, range_tombstones }
     }
 
@@ -144,7 +144,7 @@ impl Maker<'_> {
                 Some((dot, self.entry(dot, upto)))
             })
             .collect();
-        fresh.sort_by(|a, b| a.0.cmp(&b.0));
+        fresh.sort_by_key(|(dot, _)| *dot);
         fresh.dedup_by_key(|(dot, _)| dot.replica);
         let mut kept: Vec<_> = match self.random.chance(3) {
             true => (0..3).filter_map(|_| self.dot_under(base)).collect(),

@@ -91,12 +91,12 @@ pub enum DecodeError {
         /// The kind.
         kind: u64,
     },
-    /// A part has flags that no version 1 writer sets.
+    /// A part or a range has flags that no version 1 writer sets.
     #[error("flags {flags:#x} at byte {at} are unknown")]
     UnknownFlags {
-        /// Where the flags begin.
+        /// Where the flags stand, or where the columns end that they speak of.
         at: usize,
-        /// All flags of the part.
+        /// The flags, without those of known columns.
         flags: u64,
     },
     /// Keys of cells are not strictly ascending.

@@ -283,6 +283,8 @@ fn replicas_of_context(context: &Context<Key>) -> BTreeSet<ReplicaId> {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "small numbers of tests")]
 mod arbitrary;
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "small numbers of tests")]
 mod tests;

@@ -58,9 +58,13 @@ fn random_deltas_contain_everything_that_a_delta_can_contain() {
     has(&|delta| entries(delta, &|entry| matches!(entry, Entry::Row(r) if r.sent.len() > 1)));
 }
 
-/// Decodes what may be anything: nothing panics, and what is accepted has no second form.
+/// Decodes what may be anything: nothing panics, and what is accepted has no second form, unless
+/// there are unknown elements, of which there are none with the usual array header.
 fn is_refused_or_canonical(bytes: &[u8]) -> bool {
-    decode(bytes).is_ok_and(|delta| encode_delta(&delta) == bytes) || decode(bytes).is_err()
+    match decode(bytes) {
+        Ok(delta) => bytes[1] != 0x94 || encode_delta(&delta) == bytes,
+        Err(_) => true,
+    }
 }
 
 #[test]
@@ -82,25 +86,22 @@ fn a_changed_byte_is_refused_or_says_something_else_in_its_only_form() {
 
 #[test]
 fn two_hundred_thousand_mutations_do_no_harm() {
-    let mut random = Random::new(7);
-    for round in 0..200_000_u64 {
-        if round % 500 == 0 {
-            random = Random::new(round);
-        }
-        // Small deltas, so that the mutations meet more than value bytes.
-        let original = encode_delta(&delta(&mut Random::new(round / 500)));
-        let mut bytes = original;
-        for _ in 0..=random.below(4) {
-            let at = random.index(bytes.len());
-            match random.below(4) {
-                0 => bytes[at] = random.number() as u8,
-                1 => bytes.insert(at, random.number() as u8),
-                2 if bytes.len() > 1 => drop(bytes.remove(at)),
-                _ => bytes[at] ^= 1 << random.below(8),
+    for seed in 0..400 {
+        let random = &mut Random::new(seed);
+        let original = encode_delta(&delta(random));
+        for _ in 0..500 {
+            let mut bytes = original.clone();
+            for _ in 0..=random.below(4) {
+                let at = random.index(bytes.len());
+                match random.below(4) {
+                    0 => bytes[at] = random.number() as u8,
+                    1 => bytes.insert(at, random.number() as u8),
+                    2 => drop(bytes.remove(at)),
+                    _ => bytes[at] ^= 1 << random.below(8),
+                }
             }
+            assert!(is_refused_or_canonical(&bytes), "seed {seed}: {bytes:02x?}");
         }
-        // An inserted array header may add unknown elements, which are not given back.
-        let _ = decode(&bytes);
     }
 }
 
@@ -165,7 +166,7 @@ fn key(path: impl IntoPath) -> Key {
 }
 
 #[test]
-fn one_changed_cell_takes_45_bytes_beside_key_and_value() {
+fn one_changed_cell_takes_44_bytes_beside_key_and_value() {
     let one = key(("user", 42, "n"));
     assert_eq!(one.as_bytes().len(), 12);
     let one = |base: &[_], upto: &[_]| {
@@ -175,17 +176,11 @@ fn one_changed_cell_takes_45_bytes_beside_key_and_value() {
             vec![cell(one.clone(), upto[0].1, value_of_100_bytes())],
         ))
     };
-    eprintln!(
-        "{} {} {}",
-        one(&[(A, 40)], &[(A, 41)]).len(),
-        one(&[(A, 1_000_000)], &[(A, 1_000_001)]).len(),
-        one(&[(A, 900), (B, 2_000), (C, 80)], &[(A, 901), (B, 2_000), (C, 80)]).len()
-    );
     assert!(one(&[(A, 40)], &[(A, 41)]).len() <= 154);
     assert!(one(&[(A, 1_000_000)], &[(A, 1_000_001)]).len() <= 156);
     // Each further replica costs its id and its component of base.
     let (base, upto) = ([(A, 900), (B, 2_000), (C, 80)], [(A, 901), (B, 2_000), (C, 80)]);
-    assert!(one(&base, &upto).len() <= 194);
+    assert!(one(&base, &upto).len() <= 193);
 }
 
 #[test]
@@ -207,7 +202,6 @@ fn a_bulk_load_takes_less_than_four_bytes_per_cell_beside_key_suffix_and_value()
     let in_key_order = load(&|n| n + 1);
     // 7 919 is a prime: every sequence number once, far from its neighbours.
     let shuffled = load(&|n| n * 7_919 % CELLS + 1);
-    eprintln!("{in_key_order} {shuffled}");
     assert!(in_key_order < 0.85, "{in_key_order}");
     assert!(shuffled < 4.0, "{shuffled}");
 }

@@ -25,9 +25,9 @@ pub(super) const VECTOR_COMPONENT_BYTES: u64 = 48;
 pub(super) const SEGMENT_BYTES: u64 = 96;
 pub(super) const PART_BYTES: u64 = 320;
 /// A cell with one fresh dot, without the bytes of its key and value.
-pub(super) const CELL_BYTES: u64 = 152;
+pub(super) const CELL_BYTES: u64 = 128;
 /// A fresh dot beyond the first of its cell: the second moves the first out of the cell, too.
-pub(super) const FURTHER_DOT_BYTES: u64 = 176;
+pub(super) const FURTHER_DOT_BYTES: u64 = 144;
 pub(super) const KEPT_DOT_BYTES: u64 = 32;
 pub(super) const TOMBSTONE_BYTES: u64 = 80;
 pub(super) const OVER_DOT_BYTES: u64 = 32;

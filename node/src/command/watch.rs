@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use rejoin_crdt::path::Path;
-use rejoin_crdt::value::Item;
 
 use super::{NodeOptions, print_line};
 use crate::api::Change;
@@ -28,29 +27,31 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let mut lost = None;
+    let mut last_token = None;
     let since = options.since.as_deref();
     options.node.client()?.watch(&options.path, since, |event| match event {
         WatchEvent::Change(change) if options.node.json => print_line(&text::json(&change)),
         WatchEvent::Change(change) => print_line(&line(&change)),
-        WatchEvent::Overrun { token } => {
-            lost = Some(token);
+        WatchEvent::Position { token } => {
+            if last_token.replace(token).is_none() {
+                eprintln!("watching {}", options.path);
+            }
             Ok(())
         }
     })?;
-    match lost {
-        Some(token) => eprintln!("changes came too fast; go on with --since {token}"),
-        None => eprintln!("the node ended the stream"),
+    eprintln!("the node ended the stream");
+    if let Some(token) = last_token {
+        eprintln!("  go on where it stopped with --since {token}");
     }
     Ok(ExitCode::from(FAILED))
 }
 
 fn line(change: &Change) -> String {
-    match (&change.kind, &change.value) {
-        (Some(kind), Some(Item::Str(text))) if !text.contains('\n') => {
-            format!("{} {kind} {text}", change.path)
-        }
-        (Some(kind), Some(value)) => format!("{} {kind} {}", change.path, text::json(value)),
-        _ => format!("{} gone", change.path),
+    let path = &change.path;
+    match (&change.element, &change.value) {
+        (Some(element), Some(_)) => format!("{path} has {}", text::json(element)),
+        (Some(element), None) => format!("{path} lost {}", text::json(element)),
+        (None, Some(value)) => format!("{path} = {}", text::json(value)),
+        (None, None) => format!("{path} deleted"),
     }
 }

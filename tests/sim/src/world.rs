@@ -1,12 +1,16 @@
 //! A world of replicas and the network between them, driven by one generator.
 
 use fastrand::Rng;
-use rejoin_crdt::{Context, Delta, KeyRange, ReplicaId, planted};
-use rejoin_oracle::{History, KeySpec, Kind, Op, Snapshot, Stamp};
+use rejoin_crdt::document::WriteError;
+use rejoin_crdt::path::Key;
+use rejoin_crdt::{Context, KeyRange, ReplicaId, planted, wire};
+use rejoin_oracle::{History, Kind, Op, Snapshot, Stamp};
 
 use crate::report::{Failure, Tally};
 use crate::site::{Refused, Site};
-use crate::workload::{Key, operation, partial_range, perform, read, subtree, universe};
+use crate::workload::{
+    Place, operation, partial_range, perform, read, siblings, specs, subtree, universe,
+};
 
 /// The size of a history.
 #[derive(Clone, Copy, Debug)]
@@ -15,26 +19,28 @@ pub struct Shape {
     pub sites: usize,
     /// Steps; about half of them are writes.
     pub steps: u64,
-    /// Groups of keys; a group can be deleted as a whole.
+    /// Groups of places; a group can be deleted as a whole.
     pub groups: u32,
-    /// Keys in each group.
-    pub keys_per_group: u32,
+    /// Places in each group.
+    pub places_per_group: u32,
 }
 
 impl Shape {
     /// The small history, run by the thousands.
-    pub const SMALL: Self = Self { sites: 4, steps: 120, groups: 2, keys_per_group: 3 };
+    pub const SMALL: Self = Self { sites: 4, steps: 120, groups: 2, places_per_group: 3 };
     /// More replicas, longer.
-    pub const MEDIUM: Self = Self { sites: 7, steps: 400, groups: 3, keys_per_group: 4 };
+    pub const MEDIUM: Self = Self { sites: 7, steps: 400, groups: 3, places_per_group: 4 };
     /// Many replicas, long.
-    pub const LARGE: Self = Self { sites: 16, steps: 1_500, groups: 4, keys_per_group: 6 };
+    pub const LARGE: Self = Self { sites: 16, steps: 1_500, groups: 4, places_per_group: 6 };
 }
 
 /// A message on its way: a delta, and what its sender knew, for the oracle.
 struct Message {
     to: usize,
     due: u64,
-    delta: Delta<Key, i64>,
+    delta: Vec<u8>,
+    /// The ranges that the delta speaks of.
+    ranges: Vec<KeyRange<Key>>,
     knowledge: Snapshot,
     from: usize,
 }
@@ -52,8 +58,7 @@ pub struct World {
     seed: u64,
     rng: Rng,
     step: u64,
-    keys: Vec<Key>,
-    specs: Vec<KeySpec>,
+    places: Vec<Place>,
     sites: Vec<Site>,
     history: History,
     flight: Vec<Message>,
@@ -70,7 +75,7 @@ impl World {
     /// The world of a seed.
     pub fn new(seed: u64, shape: &Shape) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let (keys, specs) = universe(&mut rng, shape.groups, shape.keys_per_group);
+        let places = universe(&mut rng, shape.groups, shape.places_per_group);
         // Ids in random order: nothing may depend on who is greater.
         let ids: Vec<u128> = (0..shape.sites).map(|_| rng.u128(1..)).collect();
         let skew = |rng: &mut Rng| if rng.u8(..3) == 0 { rng.u64(..5_000) } else { 0 };
@@ -85,15 +90,14 @@ impl World {
         Self {
             seed,
             step: 0,
-            history: History::new(shape.sites, specs.clone()),
+            history: History::new(shape.sites, specs(&places)),
             remembered: vec![vec![Context::default(); shape.sites]; shape.sites],
             flight: Vec::new(),
             partition: None,
             txn: 0,
             tally: Tally { histories: 1, ..Tally::default() },
             rng,
-            keys,
-            specs,
+            places,
             sites,
             weather,
         }
@@ -130,7 +134,7 @@ impl World {
             for from in 0..self.sites.len() {
                 for to in 0..self.sites.len() {
                     if from != to {
-                        let base = self.sites[to].store.view().context().clone();
+                        let base = self.sites[to].context().clone();
                         let message = self.message(from, to, &base, &KeyRange::full());
                         self.apply(message)?;
                         if round == 1 {
@@ -140,8 +144,8 @@ impl World {
                 }
             }
         }
-        let first = self.sites[0].store.view().context().clone();
-        let same = self.sites.iter().position(|site| *site.store.view().context() != first);
+        let first = self.sites[0].context().clone();
+        let same = self.sites.iter().position(|site| *site.context() != first);
         match same {
             Some(site) => self.fail(site, "contexts differ after everybody has talked".into()),
             None => Ok(()),
@@ -159,54 +163,64 @@ impl World {
         let count = if self.rng.u8(..4) == 0 { self.rng.usize(2..4) } else { 1 };
         let plan: Vec<_> = (0..count)
             .map(|_| {
-                let key = self.rng.usize(..self.keys.len());
-                (key, operation(&mut self.rng, self.specs[key].kind))
+                let place = self.rng.usize(..self.places.len());
+                (place, operation(&mut self.rng, self.places[place].kind))
             })
             .collect();
-        let (keys, specs) = (&self.keys, &self.specs);
+        let places = &self.places;
+        let before = self.sites[at].store().last_seq(self.sites[at].replica);
         let (staged, done) = self.sites[at].transact(self.step, |tx| {
-            let perform = |&(key, op): &(usize, Op)| {
-                let seq = perform(tx, keys[key], specs[key].kind, op)?;
-                Some((key, op, Stamp { hlc: tx.hlc().to_u64(), replica: 0, seq }))
+            let hlc = tx.hlc().to_u64();
+            let mut perform = |&(place, op): &(usize, Op)| {
+                Ok(perform(tx, &places[place], op)?.then_some((place, op, hlc)))
             };
-            plan.iter().map(perform).collect::<Vec<_>>()
+            plan.iter().map(&mut perform).collect::<Result<Vec<_>, WriteError>>()
         });
+        let done = match done {
+            Ok(done) => done,
+            Err(error) => return self.fail(at, format!("a small write was refused: {error}")),
+        };
         self.tally.operations += plan.len() as u64;
         if self.rng.u8(..10) == 0 {
             // Rolled back: nothing may have changed.
             return self.compare(at);
         }
-        if self.sites[at].store.commit(staged).is_err() {
-            return self.fail(at, "a transaction went stale without another commit".into());
-        }
+        self.sites[at].commit(staged);
         self.txn += 1;
-        for (key, op, stamp) in done.into_iter().flatten() {
-            let replica = u128::from_be_bytes(*self.sites[at].replica.as_bytes());
+        let replica = u128::from_be_bytes(*self.sites[at].replica.as_bytes());
+        // Every operation that had anything to do took the next dot.
+        for (seq, (place, op, hlc)) in (before + 1..).zip(done.into_iter().flatten()) {
             self.tally.changes += 1;
-            self.history.apply(at, self.txn, key, op, Stamp { replica, ..stamp });
+            self.history.apply(at, self.txn, place, op, Stamp { hlc, replica, seq });
         }
         self.compare(at)
     }
 
     fn delete_subtree(&mut self) -> Result<(), Failure> {
         let at = self.rng.usize(..self.sites.len());
-        let range = subtree(&mut self.rng, &self.keys);
-        let (staged, _) = self.sites[at].transact(self.step, |tx| tx.remove_range(&range));
+        let path = subtree(&mut self.rng, &self.places);
+        let (staged, deleted) = self.sites[at].transact(self.step, |tx| tx.delete(&path));
+        if let Err(error) = deleted {
+            return self.fail(at, format!("a deletion was refused: {error}"));
+        }
         self.tally.operations += 1;
-        let Ok(commit) = self.sites[at].store.commit(staged) else {
-            return self.fail(at, "a transaction went stale without another commit".into());
-        };
+        let commit = self.sites[at].commit(staged);
         // Where a segment holds nothing live, nothing is deleted and nothing recorded.
-        let covered = |key: &Key| commit.ranges.iter().any(|range| range.contains(key));
-        let keys: Vec<_> = (0..self.keys.len()).filter(|at| covered(&self.keys[*at])).collect();
+        let places = self.places_in(&commit.ranges);
         if !commit.ranges.is_empty() {
             self.txn += 1;
             self.tally.changes += 1;
             self.tally.subtree_deletions += 1;
             self.tally.segmented_deletions += u64::from(commit.ranges.len() > 1);
-            self.history.delete_subtree(at, self.txn, &keys);
+            self.history.delete_subtree(at, self.txn, &places);
         }
         self.compare(at)
+    }
+
+    /// The positions of the places in some ranges.
+    fn places_in(&self, ranges: &[KeyRange<Key>]) -> Vec<usize> {
+        let covered = |at: &usize| ranges.iter().any(|r| r.contains(&self.places[*at].key));
+        (0..self.places.len()).filter(covered).collect()
     }
 
     /// Puts a delta on its way: the answer to a pull, or a push on what is remembered of the peer.
@@ -214,11 +228,11 @@ impl World {
         let from = self.rng.usize(..self.sites.len());
         let to = (from + self.rng.usize(1..self.sites.len())) % self.sites.len();
         if self.rng.bool() {
-            self.remembered[from][to] = self.sites[to].store.view().context().clone();
+            self.remembered[from][to] = self.sites[to].context().clone();
         }
         let range = if self.rng.u8(..100) < self.weather.partial_percent {
             self.tally.partial += 1;
-            partial_range(&mut self.rng, &self.keys)
+            partial_range(&mut self.rng, &self.places)
         } else {
             KeyRange::full()
         };
@@ -234,7 +248,7 @@ impl World {
         let message = self.message(from, to, &base, &range);
         // What was sent is remembered as if it had arrived; the receiver's check must catch the lie.
         if self.rng.bool() {
-            self.remembered[from][to] = self.sites[from].store.view().context().clone();
+            self.remembered[from][to] = self.sites[from].context().clone();
         }
         if self.rng.u8(..100) < self.weather.duplicate_percent {
             self.tally.duplicated += 1;
@@ -242,6 +256,7 @@ impl World {
             let again = Message {
                 due,
                 delta: message.delta.clone(),
+                ranges: message.ranges.clone(),
                 knowledge: message.knowledge.clone(),
                 ..message
             };
@@ -260,7 +275,9 @@ impl World {
     ) -> Message {
         let delta = self.sites[from].delta(base, range);
         let due = self.step + self.rng.u64(..=self.weather.max_delay);
-        Message { from, to, due, delta, knowledge: self.history.knowledge(from) }
+        let ranges = delta.parts.iter().map(|part| part.range.clone()).collect();
+        let knowledge = self.history.knowledge(from);
+        Message { from, to, due, delta: wire::encode_delta(&delta), ranges, knowledge }
     }
 
     fn deliver(&mut self) -> Result<(), Failure> {
@@ -274,17 +291,13 @@ impl World {
     }
 
     fn apply(&mut self, message: Message) -> Result<(), Failure> {
-        let Message { to, delta, knowledge, .. } = message;
-        let ranges: Vec<_> = delta.parts.iter().map(|part| part.range.clone()).collect();
-        self.tally.segmented +=
-            u64::from(self.sites[to].store.view().context().uniform().is_none());
-        match self.sites[to].join(delta) {
+        let Message { to, delta, ranges, knowledge, .. } = message;
+        self.tally.segmented += u64::from(self.sites[to].context().uniform().is_none());
+        match self.sites[to].join(&delta, self.step) {
             Ok(_) => {
                 self.tally.applied += 1;
-                let covered = |key: &Key| ranges.iter().any(|range| range.contains(key));
-                let keys: Vec<_> =
-                    (0..self.keys.len()).filter(|at| covered(&self.keys[*at])).collect();
-                self.history.deliver_snapshot(&knowledge, to, &keys);
+                let places = self.places_in(&ranges);
+                self.history.deliver_snapshot(&knowledge, to, &places);
             }
             Err(Refused::Gap) => self.tally.gaps += 1,
             Err(refused) => {
@@ -297,7 +310,7 @@ impl World {
     fn reload(&mut self) -> Result<(), Failure> {
         let at = self.rng.usize(..self.sites.len());
         self.tally.reloads += 1;
-        if let Err(refused) = self.sites[at].reload() {
+        if let Err(refused) = self.sites[at].reload(self.step) {
             return self.fail(at, format!("an own saved state was refused: {refused:?}"));
         }
         self.compare(at)
@@ -313,32 +326,38 @@ impl World {
     /// Compares one replica with the oracle on every key.
     fn compare(&self, at: usize) -> Result<(), Failure> {
         let site = &self.sites[at];
-        for (index, key) in self.keys.iter().enumerate() {
-            let kind = self.specs[index].kind;
+        let view = site.view();
+        for (index, place) in self.places.iter().enumerate() {
             let expected = self.history.value(at, index);
-            let found = read(kind, site.store.view().cell(key));
+            let found = read(&view, place);
             if found != expected {
-                let what = format!("{kind:?} at key {key} reads {found:?}, must be {expected:?}");
+                let what = format!(
+                    "{:?} {} reads {found:?}, must be {expected:?}",
+                    place.kind, place.path
+                );
                 return self.fail(at, what);
             }
-            if kind == Kind::LwwRegister || kind == Kind::MvRegister {
-                let cell = site.store.view().cell(key);
-                let found: Vec<_> =
-                    cell.iter().flat_map(|c| c.values()).map(|s| *s.value).collect();
-                let expected = self.history.siblings(at, index);
+            if place.kind == Kind::LwwRegister || place.kind == Kind::MvRegister {
+                let (found, expected) = (siblings(&view, place), self.history.siblings(at, index));
                 if found != expected {
-                    let what = format!("siblings at key {key} are {found:?}, must be {expected:?}");
+                    let what =
+                        format!("siblings at {}: {found:?}, must be {expected:?}", place.path);
+                    return self.fail(at, what);
+                }
+                let differ = expected.windows(2).any(|pair| pair[0] != pair[1]);
+                if differ != view.conflicts(&place.path).next().is_some() {
+                    let what = format!("conflicts at {} are not listed as they are", place.path);
                     return self.fail(at, what);
                 }
             }
         }
-        if !site.store.view().is_hydrating()
+        if !view.cells().is_hydrating()
             && let Some(torn) = self.history.torn(at)
         {
             return self.fail(at, format!("a part of a transaction is visible: {torn:?}"));
         }
         if !planted::any_planted()
-            && let Err(violation) = site.store.verify(Some(site.replica))
+            && let Err(violation) = site.store().verify(Some(site.replica))
         {
             return self.fail(at, format!("invariant {violation}"));
         }
@@ -347,7 +366,7 @@ impl World {
 
     /// Invariant I11: equal contexts mean equal fingerprints.
     fn audit(&mut self, a: usize, b: usize) -> Result<(), Failure> {
-        let (left, right) = (self.sites[a].store.view(), self.sites[b].store.view());
+        let (left, right) = (self.sites[a].store().view(), self.sites[b].store().view());
         if left.context() != right.context() {
             return Ok(());
         }

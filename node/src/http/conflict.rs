@@ -1,0 +1,32 @@
+//! `GET /v1/conflicts` and `POST /v1/resolve`.
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::App;
+use super::problem::{blocking, json, path};
+use super::write::read_body;
+use crate::api::{Problem, Resolve};
+
+/// Which part to read.
+#[derive(Debug, Deserialize)]
+pub(super) struct Where {
+    path: Option<String>,
+}
+
+/// The conflicts at and below a path, at most 1 000; `more` says whether that was all.
+pub(super) async fn list(
+    State(app): State<App>,
+    Query(wanted): Query<Where>,
+) -> Result<Response, Problem> {
+    let path = path(wanted.path.as_deref())?;
+    blocking(move || Ok(json(&app.engine.conflicts(&path)))).await
+}
+
+/// Writes a value over exactly the siblings named; 409 `not_in_conflict` if none of them is alive.
+pub(super) async fn resolve(State(app): State<App>, body: Body) -> Result<Response, Problem> {
+    let request: Resolve = read_body(body).await?;
+    blocking(move || Ok(json(&app.engine.resolve(&request)?))).await
+}

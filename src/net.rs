@@ -1,0 +1,205 @@
+//! Replicas over TCP: the adapter between sessions, which know no socket, and tokio.
+//!
+//! A [`Network`] joins a replica with its peers. It listens, it keeps connections to given addresses
+//! alive, and it says how every link is doing. It decides nothing about data: bytes go into a
+//! [session](rejoin_sync::Session), and what the session asks for is done.
+//!
+//! The transport is plain TCP and proves nobody's identity: use it on loopback or inside a tunnel.
+
+mod backoff;
+mod driver;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rejoin_sync::{ClusterId, CloseReason, Session};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::Replica;
+use crate::env::Monotonic;
+
+pub use rejoin_sync::{self as sync, Kind, State, Traffic};
+
+/// A replica on the network.
+///
+/// Dropping the last handle closes every link.
+#[derive(Clone, Debug)]
+pub struct Network {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    replica: Replica,
+    cluster: ClusterId,
+    clock: Monotonic,
+    links: Mutex<BTreeMap<u64, Arc<Link>>>,
+    next: AtomicU64,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// One link to a peer, over as many connections as it takes.
+#[derive(Debug)]
+pub(crate) struct Link {
+    number: u64,
+    address: String,
+    /// Whether this side opened it, and opens it again.
+    outbound: bool,
+    state: Mutex<LinkState>,
+}
+
+#[derive(Debug, Default)]
+struct LinkState {
+    session: Option<Session>,
+    connections: u64,
+    last_end: Option<String>,
+    earlier_sent_bytes: u64,
+    earlier_received_bytes: u64,
+}
+
+/// How a link is doing.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LinkStatus {
+    /// The address of the peer.
+    pub address: String,
+    /// Whether this side opened the link.
+    pub outbound: bool,
+    /// The session of the moment; `None` between two connections.
+    pub session: Option<rejoin_sync::Status>,
+    /// How many connections there were, the present one included.
+    pub connections: u64,
+    /// Why the last connection ended or could not be made.
+    pub last_end: Option<String>,
+    /// The bytes sent over all connections of this link.
+    pub sent_bytes: u64,
+    /// The bytes received over all connections of this link.
+    pub received_bytes: u64,
+}
+
+impl LinkStatus {
+    /// Whether the peer can be talked to, as seen from here.
+    pub fn state(&self) -> State {
+        self.session.as_ref().map_or(State::Down, |session| session.state)
+    }
+}
+
+impl Network {
+    /// Puts a replica on the network. Peers of another cluster are refused. The replica draws its id
+    /// if it has none yet.
+    pub fn new(replica: Replica, cluster: ClusterId) -> Self {
+        replica.identity();
+        let shared = Shared {
+            replica,
+            cluster,
+            clock: Monotonic::start(),
+            links: Mutex::default(),
+            next: AtomicU64::new(1),
+            tasks: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Accepts peers on a listening socket, for as long as the network lives. Must be called inside
+    /// a tokio runtime.
+    pub fn listen(&self, listener: TcpListener) -> AbortHandle {
+        let shared = Arc::downgrade(&self.shared);
+        self.spawn(async move {
+            while let Ok((stream, address)) = listener.accept().await {
+                let Some(shared) = shared.upgrade() else { return };
+                accept(&shared, stream, address);
+            }
+        })
+    }
+
+    /// Keeps a connection to `address` alive, for as long as the network lives: tries again after
+    /// growing, random pauses. Must be called inside a tokio runtime.
+    pub fn connect(&self, address: impl Into<String>) -> AbortHandle {
+        let link = self.shared.add_link(address.into(), true);
+        let shared = Arc::downgrade(&self.shared);
+        self.spawn(driver::keep_connected(shared, link))
+    }
+
+    /// How every link is doing, in the order in which they were made.
+    pub fn links(&self) -> Vec<LinkStatus> {
+        let links: Vec<_> = lock(&self.shared.links).values().cloned().collect();
+        links.iter().map(|link| link.status(&self.shared.replica)).collect()
+    }
+
+    /// The replica.
+    pub fn replica(&self) -> &Replica {
+        &self.shared.replica
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        lock(&self.shared.tasks).spawn(task)
+    }
+}
+
+fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
+    let link = shared.add_link(address.to_string(), false);
+    let weak = Arc::downgrade(shared);
+    lock(&shared.tasks).spawn(async move {
+        driver::serve(weak.clone(), link.clone(), stream).await;
+        // The peer comes back under another port: what is left of this link is of no use.
+        if let Some(shared) = weak.upgrade() {
+            lock(&shared.links).remove(&link.number);
+        }
+    });
+}
+
+impl Shared {
+    fn add_link(&self, address: String, outbound: bool) -> Arc<Link> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let link = Arc::new(Link { number, address, outbound, state: Mutex::default() });
+        let mut links = lock(&self.links);
+        links.insert(number, link.clone());
+        link
+    }
+}
+
+impl Link {
+    fn status(&self, replica: &Replica) -> LinkStatus {
+        let document = replica.document();
+        let state = lock(&self.state);
+        let session = state.session.as_ref().map(|session| session.status(document.store()));
+        let (sent, received) =
+            session.as_ref().map_or((0, 0), |s| (s.sent.total(), s.received.total()));
+        LinkStatus {
+            address: self.address.clone(),
+            outbound: self.outbound,
+            session,
+            connections: state.connections,
+            last_end: state.last_end.clone(),
+            sent_bytes: state.earlier_sent_bytes + sent,
+            received_bytes: state.earlier_received_bytes + received,
+        }
+    }
+
+    /// Notes that the connection has ended, and keeps its figures.
+    fn ended(&self, replica: &Replica, why: String) {
+        let document = replica.document();
+        let mut state = lock(&self.state);
+        if let Some(session) = state.session.take() {
+            let status = session.status(document.store());
+            state.earlier_sent_bytes += status.sent.total();
+            state.earlier_received_bytes += status.received.total();
+        }
+        state.last_end = Some(why);
+    }
+}
+
+/// What to tell an operator about the end of a session.
+fn describe(reason: &CloseReason) -> String {
+    match reason {
+        CloseReason::Error(error) => error.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// A panic elsewhere leaves nothing half done behind these locks.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

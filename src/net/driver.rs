@@ -1,0 +1,202 @@
+//! The loop around one session: bytes in, bytes out, deltas into the replica.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use rejoin_sync::{Config, Output, Refusal, Session};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Notify;
+
+use super::backoff::Backoff;
+use super::{Link, Shared, describe, lock};
+use crate::env;
+use crate::{ApplyError, DocumentStore, Origin, Replica};
+
+/// How much is read at once.
+const READ_BYTES: usize = 64 << 10;
+
+/// How long opening a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the last words of a session may take to leave.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+const LOCAL: u8 = 1;
+const ELSEWHERE: u8 = 2;
+
+/// Opens the connection of a link again and again.
+pub(super) async fn keep_connected(shared: Weak<Shared>, link: Arc<Link>) {
+    let Some(mut backoff) = shared.upgrade().map(|s| Backoff::new(s.clock.now_ms())) else {
+        return;
+    };
+    loop {
+        let attempt = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&link.address)).await;
+        let Some(began_ms) = shared.upgrade().map(|s| s.clock.now_ms()) else { return };
+        match attempt {
+            Ok(Ok(stream)) => serve(shared.clone(), link.clone(), stream).await,
+            Ok(Err(error)) => lock(&link.state).last_end = Some(error.to_string()),
+            Err(_) => lock(&link.state).last_end = Some("no answer in time".to_owned()),
+        }
+        let Some(now_ms) = shared.upgrade().map(|s| s.clock.now_ms()) else { return };
+        backoff.ended(now_ms.saturating_sub(began_ms));
+        tokio::time::sleep(backoff.pause(env::random_bits(), now_ms)).await;
+    }
+}
+
+/// Runs one session over one connection, to its end.
+pub(super) async fn serve(shared: Weak<Shared>, link: Arc<Link>, stream: TcpStream) {
+    let Some(strong) = shared.upgrade() else { return };
+    // Small messages are whole answers; waiting to fill a packet would only delay them.
+    let nodelay = stream.set_nodelay(true);
+    let (replica, clock) = (strong.replica.clone(), strong.clock);
+    let mut config = Config::new(strong.cluster);
+    drop(strong);
+    config.replica = Some(replica.identity());
+    config.seed = env::random_bits();
+    config.limits = *replica.document().limits();
+    let session = Session::new(config, replica.document().store(), clock.now_ms());
+    {
+        let mut state = lock(&link.state);
+        state.session = Some(session);
+        state.connections += 1;
+    }
+    let (reader, writer) = stream.into_split();
+    let why = match nodelay {
+        Ok(()) => Driver::new(link.clone(), replica.clone(), clock, writer).run(reader).await,
+        Err(error) => error.to_string(),
+    };
+    link.ended(&replica, why);
+}
+
+struct Driver {
+    link: Arc<Link>,
+    replica: Replica,
+    clock: env::Monotonic,
+    writer: OwnedWriteHalf,
+    unsent: VecDeque<u8>,
+}
+
+impl Driver {
+    fn new(
+        link: Arc<Link>,
+        replica: Replica,
+        clock: env::Monotonic,
+        writer: OwnedWriteHalf,
+    ) -> Self {
+        Self { link, replica, clock, writer, unsent: VecDeque::new() }
+    }
+
+    /// Returns why it ended.
+    async fn run(mut self, mut reader: OwnedReadHalf) -> String {
+        let (changes, wake) = (Arc::new(AtomicU8::new(0)), Arc::new(Notify::new()));
+        let observer = {
+            let (changes, wake, own) = (changes.clone(), wake.clone(), self.link.number);
+            self.replica.observe(move |origin| {
+                let change = match origin {
+                    Origin::Local => LOCAL,
+                    Origin::Remote(Some(session)) if session == own => return,
+                    Origin::Remote(_) => ELSEWHERE,
+                };
+                changes.fetch_or(change, Ordering::AcqRel);
+                wake.notify_one();
+            })
+        };
+        let mut buffer = vec![0; READ_BYTES];
+        let why = loop {
+            if let Some(why) = self.perform() {
+                self.farewell().await;
+                break why;
+            }
+            let deadline = self.deadline();
+            tokio::select! {
+                read = reader.read(&mut buffer) => match read {
+                    Ok(0) => break "the peer closed the connection".to_owned(),
+                    Ok(len) => self.receive(buffer.get(..len).unwrap_or_default()),
+                    Err(error) => break error.to_string(),
+                },
+                written = self.writer.write(self.unsent.as_slices().0), if !self.unsent.is_empty() => {
+                    match written {
+                        Ok(len) => drop(self.unsent.drain(..len)),
+                        Err(error) => break error.to_string(),
+                    }
+                }
+                () = wake.notified() => self.changed(changes.swap(0, Ordering::AcqRel)),
+                () = tokio::time::sleep(deadline) => self.with_session(|session, store, now_ms| {
+                    session.handle_timeout(store, now_ms);
+                }),
+            }
+        };
+        drop(observer);
+        why
+    }
+
+    fn receive(&self, bytes: &[u8]) {
+        self.with_session(|session, store, now_ms| {
+            // An error ends the session: it comes out again as its last output.
+            let _ = session.handle_bytes(bytes, store, now_ms);
+        });
+    }
+
+    fn changed(&self, changes: u8) {
+        let replica = self.replica.identity();
+        self.with_session(|session, store, now_ms| {
+            if changes & LOCAL != 0 {
+                let origin = rejoin_sync::Origin::Local { replica };
+                session.store_changed(store, origin, now_ms);
+            }
+            if changes & ELSEWHERE != 0 {
+                session.store_changed(store, rejoin_sync::Origin::Elsewhere, now_ms);
+            }
+        });
+    }
+
+    /// Does what the session asks for; returns why it ended, once it has.
+    fn perform(&mut self) -> Option<String> {
+        loop {
+            let output = lock(&self.link.state).session.as_mut().and_then(Session::poll_output)?;
+            match output {
+                Output::Send(bytes) => self.unsent.extend(bytes),
+                Output::Apply(delta) => {
+                    let origin = Origin::Remote(Some(self.link.number));
+                    let joined = self.replica.join(delta, origin);
+                    self.with_session(|session, store, now_ms| match joined {
+                        Ok(_) => session.delta_applied(store, now_ms),
+                        Err(ApplyError::Join(error)) => {
+                            session.delta_refused(Refusal::Join(error), store, now_ms);
+                        }
+                        Err(_) => session.delta_refused(Refusal::Storage, store, now_ms),
+                    });
+                }
+                Output::Close(reason) => return Some(describe(&reason)),
+                // What happened shows in the status.
+                _ => {}
+            }
+        }
+    }
+
+    /// How long nothing needs to be done.
+    fn deadline(&self) -> Duration {
+        let at = lock(&self.link.state).session.as_ref().and_then(Session::poll_deadline);
+        let wait_ms = at.map_or(u64::from(u32::MAX), |at| at.saturating_sub(self.clock.now_ms()));
+        Duration::from_millis(wait_ms)
+    }
+
+    /// Lets the last messages leave, so that the peer learns why the session ended.
+    async fn farewell(&mut self) {
+        let last: Vec<u8> = self.unsent.drain(..).collect();
+        // Whether the peer still hears it is up to the network.
+        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, self.writer.write_all(&last)).await;
+    }
+
+    fn with_session(&self, input: impl FnOnce(&mut Session, &DocumentStore, u64)) {
+        let now_ms = self.clock.now_ms();
+        let document = self.replica.document();
+        if let Some(session) = &mut lock(&self.link.state).session {
+            input(session, document.store(), now_ms);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Valid inputs of every decoder.
+
+use rejoin_crdt::document::Document;
+use rejoin_crdt::path::{IntoPath, Key, Path, TypeTag};
+use rejoin_crdt::value::{Int, Item, MapKey, Timestamp, Value};
+use rejoin_crdt::{Delta, Fingerprint, KeyRange, wire};
+
+use crate::state::{Built, REPLICAS, World, nothing, pull, pull_range, transact};
+
+/// Deltas of the world: for the receiver, for a newcomer, of a range, of one change, of a replica
+/// that is catching up, and one that is large.
+pub(crate) fn deltas(world: &World) -> Built<Vec<Vec<u8>>> {
+    let received = world.receiver.store().view().context().clone();
+    let range = KeyRange::new(Some(("shop",).into_path().start()), None);
+    let mut deltas = Vec::new();
+    for writer in &world.writers {
+        deltas.push(writer.store().delta_since(&received));
+        deltas.push(writer.store().delta_in(&received, &range));
+        let paths = ["mood", "open", "stock", "gone", "muted", "left", "high"];
+        for (start, end) in paths.iter().map(|path| path.into_path().subtree()) {
+            let range = KeyRange::new(Some(start), Some(end));
+            deltas.push(writer.store().delta_in(&received, &range));
+        }
+    }
+    let mut hydrating = Document::default();
+    let [first, second, third] = &world.writers;
+    pull_range(&mut hydrating, third, &range)?;
+    deltas.push(hydrating.store().delta_since(&nothing()));
+    deltas.push(second.store().delta_since(&nothing()));
+    deltas.push(first.store().delta_since(hydrating.store().view().context()));
+    let mut all = Vec::new();
+    for delta in deltas {
+        all.push(delta.map_err(|error| error.to_string())?);
+    }
+    all.extend(one_change_each(world)?);
+    if let Some(first) = all.first_mut() {
+        first.fingerprint = Some(Fingerprint(*b"sixteen bytes...").to_owned());
+        first.horizon = first.parts.first().map(|part| part.base.clone()).unwrap_or_default();
+    }
+    all.push(large(world)?);
+    Ok(all.iter().map(wire::encode_delta).collect())
+}
+
+/// The receiver's state with one more change of a writer, and what that change is alone.
+fn one_change_each(world: &World) -> Built<Vec<Delta<Key, Value>>> {
+    let [writer, ..] = REPLICAS;
+    let mut document = world.receiver_again()?;
+    let mut deltas = Vec::new();
+    for step in 0..6 {
+        let base = document.store().view().context().clone();
+        transact(&mut document, writer, step, |tx| {
+            match step {
+                0 => drop(tx.register("short").set(7)?),
+                1 => drop(tx.register(("users", 42, "name")).set("v".repeat(98))?),
+                2 => drop(tx.counter("clicks").add(1)?),
+                3 => drop(tx.counter(("shop", "visits")).reset()?),
+                4 => drop(tx.delete("users")?),
+                _ => drop(tx.bounded("stock").decr(1)?),
+            }
+            Ok(())
+        })?;
+        deltas.push(document.store().delta_since(&base).map_err(|error| error.to_string())?);
+    }
+    Ok(deltas)
+}
+
+/// Thousands of cells, and one value of 100 KB.
+fn large(world: &World) -> Built<Delta<Key, Value>> {
+    let [writer, ..] = REPLICAS;
+    let mut document = world.receiver_again()?;
+    let base = document.store().view().context().clone();
+    transact(&mut document, writer, 7, |tx| {
+        for row in 0..1_000 {
+            tx.register(("rows", row)).set("row")?;
+            tx.counter(("counts", row)).add(1)?;
+        }
+        tx.register("blob").set("b".repeat(20_000))?;
+        Ok(())
+    })?;
+    document.store().delta_since(&base).map_err(|error| error.to_string())
+}
+
+/// Contexts of one and of several segments.
+pub(crate) fn contexts(world: &World) -> Built<Vec<Vec<u8>>> {
+    let mut contexts = vec![wire::encode_context(&nothing())];
+    let mut hydrating = Document::default();
+    for (writer, name) in world.writers.iter().zip(["mood", "open", "stock"]) {
+        let (start, end) = name.into_path().subtree();
+        pull_range(&mut hydrating, writer, &KeyRange::new(Some(start), Some(end)))?;
+        contexts.push(wire::encode_context(hydrating.store().view().context()));
+        contexts.push(wire::encode_context(writer.store().view().context()));
+    }
+    pull(&mut hydrating, &world.receiver)?;
+    contexts.push(wire::encode_context(hydrating.store().view().context()));
+    Ok(contexts)
+}
+
+/// Version vectors of nobody, of a few and of very many replicas.
+pub(crate) fn version_vectors() -> Vec<Vec<u8>> {
+    let many = |count: u128| {
+        let component = |id| (rejoin_crdt::ReplicaId::from_u128(id << 64 | id * 7), u64::MAX >> (id % 64));
+        wire::encode_version_vector(&(1..=count).map(component).collect())
+    };
+    [0, 1, 2, 5, 40, 2_000].map(many).into()
+}
+
+fn paths() -> Vec<Path> {
+    vec![
+        Path::ROOT,
+        "name".into_path(),
+        ("users", 42, "name").into_path(),
+        (true, false, -1, i64::MIN).into_path(),
+        (u64::MAX, 0, 255, 256).into_path(),
+        (&b"\0bytes\0\xff"[..], "te\0xt").into_path(),
+        (uuid::Uuid::from_u128(0x0123_4567), "x".repeat(300)).into_path(),
+        ("Grüße", "日本", "🚲").into_path(),
+        (0..32).map(|n| n.into()).collect(),
+    ]
+}
+
+/// Paths of every kind of component.
+pub(crate) fn encoded_paths() -> Vec<Vec<u8>> {
+    paths().iter().map(Path::encoded).collect()
+}
+
+/// Keys of every data type.
+pub(crate) fn keys() -> Built<Vec<Vec<u8>>> {
+    let mut keys = Vec::new();
+    for path in paths().iter().filter(|path| path.components().len() < 32) {
+        for tag in TypeTag::ALL {
+            let key = if tag.is_set_element() {
+                let elements = items().into_iter().filter(|item| *item != Item::Nil);
+                let item = elements.into_iter().nth(keys.len() % 9).unwrap_or_default();
+                let element = Value::from_item(&item).map_err(|error| error.to_string())?;
+                Key::element(path, element.as_bytes(), tag)
+            } else {
+                Key::new(path, tag)
+            };
+            keys.push(key.map_err(|error| error.to_string())?.as_bytes().to_vec());
+        }
+    }
+    keys.retain(|key| key.len() <= 1_024);
+    Ok(keys)
+}
+
+fn items() -> Vec<Item> {
+    let int = |number: i64| Item::Int(Int::from(number));
+    let map = |pairs: Vec<(MapKey, Item)>| Item::Map(pairs.into_iter().collect());
+    let mut nested = Item::Nil;
+    for level in 0..31 {
+        nested = match level % 2 {
+            0 => Item::Array(vec![nested]),
+            _ => map(vec![(MapKey::Int(Int::from(level)), nested)]),
+        };
+    }
+    let time = |seconds, nanoseconds| {
+        Timestamp::new(seconds, nanoseconds).map_or(Item::Nil, Item::Timestamp)
+    };
+    vec![
+        Item::Nil,
+        Item::Bool(true),
+        int(0),
+        int(-1),
+        int(i64::MIN),
+        int(70_000),
+        Item::from(1.5),
+        Item::from(f64::NAN),
+        Item::Str("Ada".into()),
+        Item::Str("long text ".repeat(30)),
+        Item::Bytes(vec![0, 1, 2, 255]),
+        time(5, 0),
+        time(5, 6),
+        time(-5, 999_999_999),
+        Item::Array((0..20).map(int).collect()),
+        map(vec![
+            (MapKey::Str("a".into()), Item::Array(vec![Item::Nil, Item::Bool(false), int(200)])),
+            (MapKey::Str("bb".into()), Item::Str(String::new())),
+            (MapKey::Int(Int::from(300)), map(vec![])),
+        ]),
+        nested,
+        Item::Array((0..3_000).map(|n| if n % 3 == 0 { int(n) } else { Item::Nil }).collect()),
+    ]
+}
+
+/// Values in canonical form.
+pub(crate) fn values() -> Built<Vec<Vec<u8>>> {
+    let values = items().into_iter().map(|item| Value::from_item(&item));
+    values.map(|value| Ok(value.map_err(|error| error.to_string())?.as_bytes().to_vec())).collect()
+}
+
+/// The canonical values, and MessagePack as other languages may write it.
+pub(crate) fn messagepack() -> Built<Vec<Vec<u8>>> {
+    let mut all = values()?;
+    let loose: [&[u8]; 10] = [
+        b"\xca\x3f\x80\x00\x00",
+        b"\xcb\x40\x00\x00\x00\x00\x00\x00\x00",
+        b"\xcb\x7f\xf0\x00\x00\x00\x00\x00\x01",
+        b"\xcf\x00\x00\x00\x00\x00\x00\x00\x07",
+        b"\xd3\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\xdb\x00\x00\x00\x03abc",
+        b"\xdd\x00\x00\x00\x02\xcd\x00\x01\xc0",
+        b"\x83\xa1b\x01\xa1a\x02\x07\xca\x3f\x00\x00\x00",
+        b"\xdf\x00\x00\x00\x02\xa2zz\xde\x00\x01\x01\x02\xa1z\xc6\x00\x00\x00\x01x",
+        b"\xc7\x0c\xff\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x05",
+    ];
+    all.extend(loose.map(<[u8]>::to_vec));
+    // A long array that is not canonical, so that it has to be taken apart and written anew.
+    all.push([&b"\xdc\x0f\xa0\xcc\x01"[..], &[0xc0].repeat(3_999)].concat());
+    let pairs = (0..1_000_u16).rev().flat_map(|key| [&[0xcd][..], &key.to_be_bytes(), &[0xc0]].concat());
+    all.push(b"\xde\x03\xe8".iter().copied().chain(pairs).collect());
+    Ok(all)
+}
