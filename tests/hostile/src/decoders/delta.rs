@@ -1,0 +1,150 @@
+//! Deltas, all the way: decoded, validated, joined by a store with content, read, written on top of,
+//! and sent on.
+
+use rejoin_crdt::document::Document;
+use rejoin_crdt::path::Key;
+use rejoin_crdt::value::Value;
+use rejoin_crdt::{
+    AuthorisedDelta, Authority, Context, Delta, Fingerprint, KeyRange, Limits, Store, wire,
+};
+
+use super::vector::has_unknown_elements;
+use super::{allowance_bytes, ensure, tight_limits};
+use crate::lane::{Decoder, Lane};
+use crate::seeds;
+use crate::state::{NOW_MS, RECEIVER, World, nothing, pull, transact};
+
+/// One in so many inputs is decoded under the usual limits instead of tight ones.
+const USUAL_LIMITS_ONE_IN: u64 = 16;
+
+/// One in so many joined deltas is joined by a whole document, which is then read and written.
+const DOCUMENT_ONE_IN: u64 = 32;
+
+/// Hostile deltas that a store joins one after another before it starts again from honest content.
+const JOINS_OF_ONE_STORE: u64 = 16;
+
+/// `wire::decode_delta`, `Delta::validate` and `Store::join`.
+#[derive(Debug)]
+pub struct Deltas {
+    world: World,
+    /// The receiver after hostile deltas; replaced by a fresh one now and then.
+    store: Store<Key, Value>,
+    state: (Fingerprint, Context<Key>),
+    inputs: u64,
+    joined: u64,
+}
+
+impl Deltas {
+    /// The decoder and its lane.
+    ///
+    /// # Errors
+    /// When the valid inputs cannot be made.
+    pub fn new() -> Result<(Self, Lane), String> {
+        let world = World::build()?;
+        let lane = Lane::new(seeds::deltas(&world)?);
+        let store = world.receiver.store().clone();
+        let state = state_of(&store);
+        Ok((Self { world, store, state, inputs: 0, joined: 0 }, lane))
+    }
+
+    fn limits(&self, len: usize) -> Limits {
+        if self.inputs.is_multiple_of(USUAL_LIMITS_ONE_IN) {
+            Limits::default()
+        } else {
+            tight_limits(len)
+        }
+    }
+
+    fn join(&mut self, delta: AuthorisedDelta<Key, Value>) -> Result<&'static str, String> {
+        let mut store = self.store.clone();
+        let result = store.join(delta.clone(), Some(RECEIVER));
+        let state = state_of(&store);
+        let Ok(commit) = result else {
+            ensure(state == self.state, "atomic: a refused delta changed the state")?;
+            return Ok("refused by the store");
+        };
+        store.verify(Some(RECEIVER)).map_err(|violation| format!("invariant: {violation}"))?;
+        if state == self.state && commit.is_empty() {
+            return Ok("joined without effect");
+        }
+        self.joined += 1;
+        if self.joined.is_multiple_of(DOCUMENT_ONE_IN) {
+            self.join_document(delta)?;
+        }
+        (self.store, self.state) = (store, state);
+        if self.joined.is_multiple_of(JOINS_OF_ONE_STORE) {
+            self.store = self.world.receiver.store().clone();
+            self.state = state_of(&self.store);
+        }
+        Ok("joined")
+    }
+
+    /// Joins the delta into an honest document, reads everything, writes, and passes all of it on.
+    fn join_document(&self, delta: AuthorisedDelta<Key, Value>) -> Result<(), String> {
+        let mut document = self.world.receiver_again()?;
+        if document.join(delta, Some(RECEIVER), NOW_MS).is_err() {
+            return Ok(());
+        }
+        read_everything(&document);
+        let hlc = document.tick(NOW_MS);
+        ensure(!hlc.is_suspect(NOW_MS), "clock: a hostile stamp moved the clock")?;
+        transact(&mut document, RECEIVER, 20, |tx| {
+            tx.register("of the receiver").set(2)?;
+            tx.counter(("shop", "visits")).reset()?;
+            tx.set(("shop", "tags")).add("again")?;
+            Ok(())
+        })
+        .map_err(|error| format!("write: {error}"))?;
+        let mut newcomer = Document::default();
+        pull(&mut newcomer, &document).map_err(|error| format!("passed on: {error}"))?;
+        let same = state_of(newcomer.store()) == state_of(document.store());
+        ensure(same, "convergence: a newcomer has another state")
+    }
+}
+
+impl Decoder for Deltas {
+    type Output = Delta<Key, Value>;
+
+    fn name(&self) -> &'static str {
+        "delta"
+    }
+
+    fn decode(&mut self, bytes: &[u8]) -> Option<Self::Output> {
+        self.inputs += 1;
+        wire::decode_delta(bytes, &self.limits(bytes.len())).ok()
+    }
+
+    fn check(&mut self, bytes: &[u8], delta: Self::Output) -> Result<&'static str, String> {
+        let same = wire::encode_delta(&delta) == bytes;
+        ensure(same || has_unknown_elements(bytes, 4), "canonical: not the bytes decoded")?;
+        let Ok(valid) = delta.validate(&Limits::default()) else { return Ok("not valid") };
+        match valid.authorise(&Authority::Full) {
+            Ok(delta) => self.join(delta),
+            Err(error) => Err(format!("authority: {error}")),
+        }
+    }
+
+    fn allowance_bytes(&self, len: usize) -> usize {
+        allowance_bytes(&self.limits(len))
+    }
+}
+
+fn state_of(store: &Store<Key, Value>) -> (Fingerprint, Context<Key>) {
+    (store.view().fingerprint(&KeyRange::full()), store.view().context().clone())
+}
+
+/// Every cell, by every type that can be asked for at its path.
+fn read_everything(document: &Document) {
+    let view = document.view();
+    drop(format!("{:?}", view.conflicts(()).collect::<Vec<_>>()));
+    for (key, _) in view.cells().range(&KeyRange::full()) {
+        let path = key.path();
+        let any = view.get(&path).map(|(_, reading)| reading.to_item());
+        let register = view.register(&path).siblings().len();
+        let counter = view.counter(&path).value();
+        let bounded = (view.bounded(&path).value(), view.bounded(&path).rights(RECEIVER));
+        let set: Vec<_> = view.set(&path).iter().collect();
+        std::hint::black_box((any, register, counter, bounded, set));
+    }
+    std::hint::black_box(document.changes_since(&nothing()));
+}

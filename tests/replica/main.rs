@@ -1,0 +1,24 @@
+//! What an application sees of a replica: one file per behaviour.
+
+mod change_feed;
+mod conflict;
+mod limit;
+mod resolver;
+mod rollback;
+mod subtree_delete;
+mod type_clash;
+mod view;
+
+use rejoin::Replica;
+
+/// Gives `to` everything that it lacks of `from`.
+fn sync(from: &Replica, to: &Replica) {
+    let delta = from.delta_since(&to.context()).unwrap();
+    to.apply(&delta).unwrap();
+}
+
+/// Gives each everything that it lacks of the other.
+fn exchange(a: &Replica, b: &Replica) {
+    sync(a, b);
+    sync(b, a);
+}

@@ -1,0 +1,79 @@
+use rejoin::{Replica, TransactError, WriteError};
+
+#[test]
+fn a_transaction_that_returns_an_error_leaves_no_trace() {
+    let replica = Replica::in_memory();
+    replica.transact(|tx| tx.counter("visits").add(1)).unwrap();
+    let before = replica.context();
+
+    let refused = replica.transact(|tx| {
+        tx.register(("users", 1)).set("Ada")?;
+        tx.counter("visits").add(10)?;
+        tx.delete(())?;
+        Err::<(), _>(WriteError::TooManyCells { limit: 0 })
+    });
+
+    assert!(matches!(refused, Err(TransactError::Aborted(_))));
+    assert_eq!(replica.context(), before);
+    assert_eq!(replica.view().counter("visits").value(), 1);
+    assert_eq!(replica.view().register(("users", 1)).value(), None);
+}
+
+#[test]
+fn a_transaction_reads_its_own_changes_and_others_see_them_only_when_committed() {
+    let replica = Replica::in_memory();
+    replica
+        .transact(|tx| {
+            tx.register("name").set("Ada")?;
+            tx.set("tags").add("vip")?;
+            assert_eq!(tx.register("name").read().get::<&str>().unwrap(), Some("Ada"));
+            assert!(tx.set("tags").read().contains("vip"));
+            assert_eq!(replica.view().register("name").value(), None);
+            tx.delete("name")?;
+            assert_eq!(tx.register("name").read().value(), None);
+            Ok::<(), WriteError>(())
+        })
+        .unwrap();
+    assert!(replica.view().set("tags").contains("vip"));
+    assert_eq!(replica.view().register("name").value(), None);
+}
+
+#[test]
+fn a_transaction_inside_a_transaction_is_an_error_and_no_standstill() {
+    let replica = Replica::in_memory();
+    let nested = replica.transact(|_| {
+        let inner = replica.transact(|tx| tx.counter("n").add(1));
+        assert!(matches!(inner, Err(TransactError::Nested)));
+        let delta = replica.delta_since(&replica.context()).unwrap();
+        assert!(replica.apply(&delta).is_err());
+        Ok::<(), WriteError>(())
+    });
+    assert!(nested.is_ok());
+}
+
+#[test]
+fn a_panic_inside_a_transaction_changes_nothing_and_the_replica_goes_on() {
+    let replica = Replica::in_memory();
+    let other = replica.clone();
+    let panicked = std::thread::spawn(move || {
+        let _ = other.transact(|tx| -> Result<(), WriteError> {
+            tx.counter("n").add(1)?;
+            panic!("a bug of the application");
+        });
+    });
+    assert!(panicked.join().is_err());
+    replica.transact(|tx| tx.counter("n").add(5)).unwrap();
+    assert_eq!(replica.view().counter("n").value(), 5);
+}
+
+#[test]
+fn ensure_and_load_write_nothing_where_equal() {
+    let replica = Replica::in_memory();
+    let rows: Vec<(u32, String)> = (0..25_000).map(|id| (id, format!("name {id}"))).collect();
+    let load = || replica.load(&rows, |(id, name)| (("users", *id), name.clone())).unwrap();
+    assert_eq!(load().written, 25_000);
+    let before = replica.context();
+    let again = load();
+    assert_eq!((again.written, again.unchanged), (0, 25_000));
+    assert_eq!(replica.context(), before);
+}
