@@ -33,6 +33,8 @@
 #[cfg(feature = "env")]
 pub mod env;
 mod feed;
+#[cfg(feature = "net")]
+pub mod net;
 mod observer;
 mod replica;
 

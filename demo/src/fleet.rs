@@ -3,6 +3,7 @@
 //! What must always hold: nodes agree when each says the same fingerprint and none is still taking
 //! in a part of a transaction; a wait that ends without that is an error that says who is where.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -41,6 +42,16 @@ pub(crate) struct Times {
     pub(crate) acknowledged: Duration,
     /// Until all nodes agreed, with the import in their state.
     pub(crate) everywhere: Duration,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "a",
+            Self::B => "b",
+            Self::C => "c",
+        })
+    }
 }
 
 impl Fleet {

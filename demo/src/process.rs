@@ -112,13 +112,13 @@ impl Drop for Process {
 }
 
 impl Interrupt {
-    /// Has SIGINT and SIGTERM interrupt the demo instead of ending it at once.
+    /// Has SIGINT, SIGTERM and SIGQUIT interrupt the demo instead of ending it at once.
     ///
     /// # Errors
     /// When the system does not allow it.
     pub(crate) fn on_signals() -> Result<Self> {
         let interrupt = Self::default();
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        for &signal in signal_hook::consts::TERM_SIGNALS {
             let _id = signal_hook::flag::register(signal, Arc::clone(&interrupt.0))
                 .context("cannot listen for signals")?;
         }

@@ -217,17 +217,19 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// A value on one line, quoted, with control characters escaped, cut to what fits in a table.
+/// A value on one line, quoted, with control characters escaped; of a long one the middle is left
+/// out, so that it fits in a table and a change at its end still shows.
 pub(crate) fn quoted(value: &str) -> String {
-    const MAX_CHARS: usize = 40;
-    let mut shown: String = value.chars().take(MAX_CHARS).collect();
-    if value.chars().nth(MAX_CHARS).is_some() {
-        shown.push('…');
-    }
-    let escaped: String = shown
-        .chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect();
+    const KEPT_CHARS: usize = 20;
+    let len = value.chars().count();
+    let tail_from = len.saturating_sub(KEPT_CHARS);
+    let shown = |(index, c): (usize, char)| match index {
+        KEPT_CHARS if tail_from > KEPT_CHARS => "…".to_owned(),
+        _ if index >= KEPT_CHARS && index < tail_from => String::new(),
+        _ if c.is_control() => c.escape_default().to_string(),
+        _ => c.to_string(),
+    };
+    let escaped: String = value.chars().enumerate().map(shown).collect();
     format!("\"{escaped}\"")
 }
 
@@ -343,6 +345,8 @@ mod tests {
     fn a_quoted_value_stays_on_one_line_and_in_its_column() {
         assert_eq!(quoted("two\nlines"), "\"two\\nlines\"");
         assert_eq!(quoted("Latin \"aurum\""), "\"Latin \"aurum\"\"");
-        assert_eq!(quoted(&"x".repeat(99)).chars().count(), 43);
+        assert_eq!(quoted(&"x".repeat(40)), format!("\"{}\"", "x".repeat(40)));
+        let long = format!("{}{}{}", "a".repeat(20), "b".repeat(50), "c".repeat(20));
+        assert_eq!(quoted(&long), format!("\"{}…{}\"", "a".repeat(20), "c".repeat(20)));
     }
 }

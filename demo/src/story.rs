@@ -174,11 +174,12 @@ impl Story<'_> {
         for place in PLACES {
             states.push(export::state(&self.export(place)?)?);
         }
-        let mut table = Table::new(["path", "at a", "at b", "at c", "rule"]);
+        let mut table = Table::new(["path", "reads", "at", "rule"]);
         for (path, rule) in &places.read {
             let readings = states.iter().map(|state| self.reading(state.content(path)));
-            let rule = (*rule).to_owned();
-            table.row([shown(path)].into_iter().chain(readings).chain([rule]));
+            for (reading, nodes) in grouped(readings) {
+                table.row([shown(path), reading, nodes, (*rule).to_owned()]);
+            }
         }
         Ok(report.table(&table)?)
     }
@@ -191,16 +192,15 @@ impl Story<'_> {
         }
         let conflicts = answers.iter().map(|answer| export::conflicts(answer));
         let conflicts: Vec<_> = conflicts.collect::<Result<_>>()?;
-        let mut table = Table::new(["node", "conflict at", "readers see", "lost"]);
-        for (place, conflicts) in PLACES.into_iter().zip(&conflicts) {
+        let mut table = Table::new(["conflict at", "readers see", "lost", "listed at"]);
+        for (conflicts, nodes) in grouped(conflicts.iter()) {
             for conflict in conflicts {
                 let values = |shown: bool| {
                     let siblings = conflict.siblings.iter().filter(move |s| s.shown == shown);
                     let values = siblings.map(|sibling| self.reading(sibling.value.as_ref()));
                     values.collect::<Vec<_>>().join(", ")
                 };
-                let name = self.fleet.node(place).name().to_owned();
-                table.row([name, shown(&conflict.path), values(true), values(false)]);
+                table.row([shown(&conflict.path), values(true), values(false), nodes.clone()]);
             }
         }
         report.table(&table)?;
@@ -280,6 +280,18 @@ impl Story<'_> {
             Some(content) => content.to_string(),
         }
     }
+}
+
+/// What the nodes say, with the names of those that say it; one entry if all say the same.
+fn grouped<T: PartialEq>(said: impl IntoIterator<Item = T>) -> Vec<(T, String)> {
+    let mut groups: Vec<(T, String)> = Vec::new();
+    for (place, said) in PLACES.into_iter().zip(said) {
+        match groups.iter_mut().find(|(group, _)| *group == said) {
+            Some((_, nodes)) => nodes.push_str(&format!(", {place}")),
+            None => groups.push((said, place.to_string())),
+        }
+    }
+    groups
 }
 
 /// What crossed, for the summary.

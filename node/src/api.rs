@@ -197,20 +197,33 @@ fn present<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<Item>, 
 /// One peer in [`Status`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PeerStatus {
-    /// Its address.
+    /// Its address; of a peer that connected to this node, where it came from.
     pub(crate) address: String,
-    /// `up`, `suspect` or `down`.
+    /// Whether this node opened the connection, and opens it again.
+    pub(crate) outbound: bool,
+    /// The id of its replica, while it is connected.
+    pub(crate) replica: Option<String>,
+    /// `connecting`, `up`, `suspect` or `down`.
     pub(crate) state: String,
     /// Whether a session runs.
     pub(crate) connected: bool,
-    /// Changes known here that the peer is not known to have.
+    /// Changes known here that the peer is not known to have; absent while it is unknown.
+    pub(crate) lacks_dots: Option<u64>,
+    /// Changes that the peer has and this node lacks; absent while it is unknown.
     pub(crate) lag_dots: Option<u64>,
-    /// Milliseconds since both sides were last known to be equal; 0 while they are.
+    /// Milliseconds since both were last seen to be equal, to a second; 0 while they are, absent
+    /// before the first time.
     pub(crate) lag_ms: Option<u64>,
-    /// Bytes received, framing included.
+    /// The time that the last ping took.
+    pub(crate) round_trip_ms: Option<u64>,
+    /// Bytes received over all connections, framing included.
     pub(crate) bytes_in: u64,
-    /// Bytes sent, framing included.
+    /// Bytes sent over all connections, framing included.
     pub(crate) bytes_out: u64,
+    /// How many connections there were, the present one included.
+    pub(crate) connections: u64,
+    /// Why the last connection ended or could not be made.
+    pub(crate) last_end: Option<String>,
 }
 
 /// The answer to `GET /v1/status`.
@@ -218,8 +231,8 @@ pub(crate) struct PeerStatus {
 pub(crate) struct Status {
     /// The name given with `--name`.
     pub(crate) name: String,
-    /// The id of the replica; absent before its first write.
-    pub(crate) replica: Option<String>,
+    /// The id of the replica.
+    pub(crate) replica: String,
     /// The version of the program.
     pub(crate) version: String,
     /// Where peers connect.

@@ -135,21 +135,14 @@ impl Client {
         self.judge(answer)
     }
 
-    fn post<T: DeserializeOwned>(
-        &self,
-        target: &str,
-        body: &impl Serialize,
-    ) -> Result<T, Failure> {
+    fn post<T: DeserializeOwned>(&self, target: &str, body: &impl Serialize) -> Result<T, Failure> {
         let bytes = serde_json::to_vec(body).map_err(|cause| self.odd(cause))?;
         let request = self.agent.post(format!("{}{target}", self.url));
         let answer = request.header("content-type", "application/json").send(bytes.as_slice());
         self.parse(self.judge(answer)?)
     }
 
-    fn judge(
-        &self,
-        answer: Result<http::Response<Body>, ureq::Error>,
-    ) -> Result<Body, Failure> {
+    fn judge(&self, answer: Result<http::Response<Body>, ureq::Error>) -> Result<Body, Failure> {
         let answer = answer.map_err(|cause| match cause {
             ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
                 Failure::NoNode { url: self.url.clone(), cause: cause.to_string() }

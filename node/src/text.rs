@@ -1,6 +1,6 @@
 //! Text for people: values as they are typed, tables, numbers of bytes and times.
 
-use rejoin_crdt::value::{Item, Value};
+use rejoin_crdt::value::Item;
 
 /// The item that a word of a command line stands for: JSON if it is JSON, else the text itself.
 ///
@@ -13,14 +13,6 @@ pub(crate) fn value_from_word(word: &str) -> Item {
 pub(crate) fn json(item: &impl serde::Serialize) -> String {
     // Map keys are text in the JSON form of an item, so there is nothing to fail.
     serde_json::to_string(item).unwrap_or_default()
-}
-
-/// Whether two items are the same document value.
-pub(crate) fn same_value(a: &Item, b: &Item) -> bool {
-    match (Value::from_item(a), Value::from_item(b)) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
 }
 
 /// A table with left-aligned columns as wide as they need to be, one row per line.
@@ -126,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_table_aligns_its_columns_and_has_no_blanks_at_line_ends() {
-        let rows = [vec!["peer".into(), "state".into()], vec!["127.0.0.1:7400".into(), "up".into()]];
+        let rows =
+            [vec!["peer".into(), "state".into()], vec!["127.0.0.1:7400".into(), "up".into()]];
         assert_eq!(table(&rows), "peer            state\n127.0.0.1:7400  up\n");
     }
 }

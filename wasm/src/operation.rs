@@ -115,8 +115,7 @@ fn total(counter: &Counter<'_>) -> JsValue {
 }
 
 fn names(map: &Map<'_>) -> JsValue {
-    let names = map.keys().into_iter().map(|name| path_to_js(&Path::from_iter([name])));
-    names.flat_map(|path| Array::from(&path).iter().collect::<Vec<_>>()).collect::<Array>().into()
+    path_to_js(&map.keys().into_iter().collect())
 }
 
 fn item(value: &JsValue) -> Result<Item, Refusal> {

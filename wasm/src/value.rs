@@ -30,6 +30,12 @@ extern "C" {
     #[wasm_bindgen(catch, js_namespace = Object, js_name = getPrototypeOf)]
     fn prototype_of(object: &JsValue) -> Result<JsValue, JsValue>;
 
+    /// An object that says it is a date may have none of a date's insides.
+    type Dated;
+
+    #[wasm_bindgen(catch, method, js_name = getTime)]
+    fn time_ms(this: &Dated) -> Result<f64, JsValue>;
+
     /// Makes own properties, whatever their names: `__proto__` is a name like any other.
     #[wasm_bindgen(js_namespace = Object, js_name = fromEntries)]
     fn object_from_entries(entries: &Array) -> JsValue;
@@ -110,7 +116,8 @@ pub(crate) fn bytes_from_js(
     limit_bytes: usize,
 ) -> Result<Option<Vec<u8>>, UnfitValue> {
     let Some(bytes) = value.dyn_ref::<Uint8Array>() else { return Ok(None) };
-    if usize::try_from(bytes.length()).is_ok_and(|len| len > limit_bytes) {
+    let len_bytes = length(bytes)?;
+    if len_bytes > limit_bytes as f64 {
         return Err(UnfitValue::TooLarge { limit_bytes });
     }
     Ok(Some(bytes.to_vec()))
@@ -162,8 +169,9 @@ impl Walk {
             self.take(bytes.len())?;
             return Ok(Item::Bytes(bytes));
         }
-        if let Some(date) = value.dyn_ref::<Date>() {
-            return time_from_date(date).map(Item::Timestamp).ok_or(UnfitValue::InvalidDate);
+        if value.is_instance_of::<Date>() {
+            let ms = value.unchecked_ref::<Dated>().time_ms().map_err(threw)?;
+            return time_from_ms(ms).map(Item::Timestamp).ok_or(UnfitValue::InvalidDate);
         }
         if value.is_instance_of::<JsTimestamp>() {
             return time_from_parts(value)?.map(Item::Timestamp).ok_or(UnfitValue::InvalidDate);
@@ -182,7 +190,7 @@ impl Walk {
     }
 
     fn array(&mut self, array: &JsValue, depth: u32) -> Result<Item, UnfitValue> {
-        let len = Reflect::get(array, &"length".into()).map_err(threw)?.as_f64().unwrap_or(0.0);
+        let len = length(array)?;
         let mut items = Vec::new();
         // Counted up to the length, not allocated for it: a sparse array only states one.
         while (items.len() as f64) < len {
@@ -192,13 +200,13 @@ impl Walk {
         Ok(Item::Array(items))
     }
 
-    /// An object or map by its entries, an array of arrays that the platform made.
+    /// An object or map by its entries. A subclass of `Map` may answer with anything.
     fn pairs(&mut self, entries: &Array, depth: u32) -> Result<Item, UnfitValue> {
         let mut pairs = BTreeMap::new();
         for entry in entries.iter() {
-            let entry: Array = entry.unchecked_into();
-            let key = self.key(&entry.get(0))?;
-            pairs.insert(key, self.item(&entry.get(1), depth)?);
+            let key = self.key(&Reflect::get_u32(&entry, 0).map_err(threw)?)?;
+            let value = Reflect::get_u32(&entry, 1).map_err(threw)?;
+            pairs.insert(key, self.item(&value, depth)?);
         }
         Ok(Item::Map(pairs))
     }
@@ -220,6 +228,11 @@ impl Walk {
 
 fn threw(exception: JsValue) -> UnfitValue {
     UnfitValue::Threw { exception }
+}
+
+fn length(value: &JsValue) -> Result<f64, UnfitValue> {
+    let length = Reflect::get(value, &"length".into()).map_err(threw)?;
+    length.as_f64().ok_or_else(|| unsupported(value))
 }
 
 fn bigint(value: &JsValue) -> Result<Int, UnfitValue> {
@@ -254,8 +267,8 @@ fn map_to_js(pairs: &BTreeMap<MapKey, Item>) -> JsValue {
     map.into()
 }
 
-fn time_from_date(date: &Date) -> Option<Timestamp> {
-    let Item::Int(ms) = Item::from(date.get_time()) else { return None };
+fn time_from_ms(ms: f64) -> Option<Timestamp> {
+    let Item::Int(ms) = Item::from(ms) else { return None };
     let ms = ms.as_i64()?;
     let nanos = u32::try_from(ms.rem_euclid(1_000)).ok()? * 1_000_000;
     Timestamp::new(ms.div_euclid(1_000), nanos)

@@ -29,13 +29,36 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "unit",
-        about: "unit, integration and documentation tests",
-        action: Action::CargoTest(&["test", "--workspace", "--no-fail-fast"]),
+        about: "unit, integration, process and documentation tests",
+        action: Action::CargoTest(&[
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--exclude=rejoin-crdt",
+            "--exclude=rejoin-sim",
+            "--exclude=rejoin-hostile",
+        ]),
     },
     Step {
         name: "laws",
-        about: "the laws of the cell engine, at release speed with every assertion on",
-        action: Action::CargoTest(&["test", "--profile", "sim", "-p", "rejoin-crdt"]),
+        about: "the engine and its laws, at release speed with every assertion on",
+        action: Action::CargoTest(&[
+            "test",
+            "--profile=sim",
+            "--package=rejoin-crdt",
+            "--features=planted",
+            "--no-fail-fast",
+        ]),
+    },
+    Step {
+        name: "sim",
+        about: "simulated histories against the oracle, and the planted bugs",
+        action: Action::CargoTest(&["test", "--profile=sim", "--package=rejoin-sim"]),
+    },
+    Step {
+        name: "hostile",
+        about: "damaged and invented bytes into every decoder",
+        action: Action::CargoTest(&["test", "--profile=sim", "--package=rejoin-hostile"]),
     },
     Step {
         name: "examples",

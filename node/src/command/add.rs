@@ -25,6 +25,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let value = value_from_word(&options.element);
-    let done = options.node.client()?.transact(vec![Op::Add { path: options.path.clone(), value }])?;
+    let done =
+        options.node.client()?.transact(vec![Op::Add { path: options.path.clone(), value }])?;
     options.node.acknowledge(&done)
 }

@@ -158,7 +158,9 @@ fn report(options: &Options, tally: &Tally, elapsed: Duration) -> Result<(), Fai
         return print_line(&report.to_string());
     }
     let time = text::duration(elapsed_ms);
-    print_line(&format!("{read} read, {written} written, {unchanged} unchanged, {bad} bad, in {time}"))
+    print_line(&format!(
+        "{read} read, {written} written, {unchanged} unchanged, {bad} bad, in {time}"
+    ))
 }
 
 fn unreadable(options: &Options, cause: std::io::Error) -> Failure {

@@ -31,7 +31,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         (false, _) => Op::Incr { path, by: options.by },
         (true, Ok(by)) => Op::BoundedIncr { path, by },
         (true, Err(_)) => {
-            return Err(Failure::usage("a bounded counter is lowered with `rejoin decr --bounded`"));
+            return Err(Failure::usage(
+                "a bounded counter is lowered with `rejoin decr --bounded`",
+            ));
         }
     };
     let done = options.node.client()?.transact(vec![op])?;

@@ -91,9 +91,9 @@ fn by_dot<'a>(siblings: &'a [Sibling], dot: &str) -> Result<Option<&'a Sibling>,
     };
     let mut alike = siblings.iter().filter(|s| s.seq == seq && s.replica.starts_with(replica));
     match (alike.next(), alike.next()) {
-        (Some(_), Some(_)) => {
-            Err(Failure::usage(format!("more than one value is {dot}; write more of the replica id")))
-        }
+        (Some(_), Some(_)) => Err(Failure::usage(format!(
+            "more than one value is {dot}; write more of the replica id"
+        ))),
         (only, _) => Ok(only),
     }
 }

@@ -73,10 +73,13 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
 }
 
 async fn serve(options: Options) -> Result<(), Failure> {
-    let (_sync_listener, sync_address) = listen(options.listen).await?;
+    let (sync_listener, sync_address) = listen(options.listen).await?;
     let (http_listener, http_address) = listen(options.http).await?;
     let signals = StopSignals::new(options.until_stdin_closes)?;
-    let engine = Arc::new(Engine::in_memory(options.name.clone(), sync_address.to_string()));
+    let failure = |cause| Failure::Listen { address: sync_address.to_string(), cause };
+    let engine = Engine::start(options.name, sync_listener, &options.peer).map_err(failure)?;
+    let engine = Arc::new(engine);
+    let observing = tokio::spawn(Arc::clone(&engine).observe_peers());
     let (shut_down, shutdown) = watch::channel(false);
     let serving = tokio::spawn(http::serve(http_listener, Arc::clone(&engine), shutdown));
     tracing::warn!("no durable storage yet: the state lives as long as this process and its peers");
@@ -86,6 +89,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     if serving.await.is_err() {
         tracing::error!("the HTTP server failed");
     }
+    observing.abort();
     Ok(())
 }
 

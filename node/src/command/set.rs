@@ -27,6 +27,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let value = value_from_word(&options.value);
-    let done = options.node.client()?.transact(vec![Op::Set { path: options.path.clone(), value }])?;
+    let done =
+        options.node.client()?.transact(vec![Op::Set { path: options.path.clone(), value }])?;
     options.node.acknowledge(&done)
 }

@@ -11,7 +11,8 @@ use crate::text;
 
 #[derive(Debug, Args)]
 #[command(after_help = format!("Two nodes hold the same data exactly when their fingerprints are \
-    equal. `behind` counts the changes that a peer is not known to have.\n\n{EXIT_CODES}\n\n\
+    equal. `behind` counts the changes that a peer has and this node lacks, `it lacks` the other way \
+    round.\n\n{EXIT_CODES}\n\n\
     Examples:\n  rejoin status\n  rejoin status --json --node http://127.0.0.1:8401"))]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -32,7 +33,7 @@ fn report(status: &Status) -> String {
     let storage = if status.durable { "on disk" } else { "in memory only" };
     let facts = [
         ("node", format!("{} (rejoin {})", status.name, status.version)),
-        ("replica", status.replica.clone().unwrap_or_else(|| "none before the first write".into())),
+        ("replica", status.replica.clone()),
         ("sync address", status.sync_address.clone()),
         ("storage", storage.into()),
         ("cells", status.cells.to_string()),
@@ -48,23 +49,33 @@ fn report(status: &Status) -> String {
         report.push_str("no peers\n");
         return report;
     }
-    let head = ["peer", "state", "behind", "equal since", "in", "out"].map(String::from).to_vec();
+    let head = ["peer", "state", "behind", "it lacks", "equal", "in", "out"];
+    let head = head.map(String::from).to_vec();
     let rows: Vec<Vec<String>> =
         std::iter::once(head).chain(status.peers.iter().map(row)).collect();
-    report + &text::table(&rows)
+    report.push_str(&text::table(&rows));
+    for peer in status.peers.iter().filter(|peer| !peer.connected) {
+        if let Some(why) = &peer.last_end {
+            report.push_str(&format!("\n{}: {why}\n", peer.address));
+        }
+    }
+    report
 }
 
 fn row(peer: &PeerStatus) -> Vec<String> {
-    let since = match peer.lag_ms {
+    let arrow = if peer.outbound { "to" } else { "from" };
+    let dots = |dots: Option<u64>| dots.map_or_else(|| "?".into(), |dots| dots.to_string());
+    let equal = match peer.lag_ms {
         Some(0) => "now".into(),
         Some(ms) => format!("{} ago", text::duration(ms)),
-        None => "never".into(),
+        None => "not yet".into(),
     };
     vec![
-        peer.address.clone(),
+        format!("{arrow} {}", peer.address),
         peer.state.clone(),
-        peer.lag_dots.map_or_else(|| "?".into(), |dots| dots.to_string()),
-        since,
+        dots(peer.lag_dots),
+        dots(peer.lacks_dots),
+        equal,
         text::bytes(peer.bytes_in),
         text::bytes(peer.bytes_out),
     ]

@@ -2,7 +2,7 @@
 
 use rejoin::path::{Path, TypeTag};
 use rejoin::value::Value;
-use rejoin::{Candidate, Conflict, Dot, DocumentView, Hlc, Limits, ReplicaId};
+use rejoin::{Candidate, Conflict, DocumentView, Dot, Hlc, Limits, ReplicaId};
 
 use super::{Engine, bad_request, kind, refusal};
 use crate::api;

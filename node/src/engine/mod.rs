@@ -6,17 +6,23 @@
 mod changes;
 mod conflict;
 mod kind;
+mod peer;
 mod read;
 mod refusal;
 mod token;
 
-use std::sync::{Mutex, PoisonError};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rejoin::path::Path;
 use rejoin::value::Item;
 use rejoin::{KeyRange, Replica, Tx, WriteError};
+use tokio::net::TcpListener;
 
 use crate::api::{Op, Problem, Status, Transacted};
+
+use peer::Peers;
 
 pub(crate) use changes::Watch;
 pub(crate) use read::Page;
@@ -26,16 +32,38 @@ pub(crate) use refusal::bad_request;
 #[derive(Debug)]
 pub(crate) struct Engine {
     replica: Replica,
+    peers: Peers,
     name: String,
-    sync_address: String,
+    sync_address: SocketAddr,
     /// Held while a change commits, so that the numbers it took can be told from those around it.
     writing: Mutex<()>,
 }
 
 impl Engine {
-    /// An empty replica in memory.
-    pub(crate) fn in_memory(name: String, sync_address: String) -> Self {
-        Self { replica: Replica::in_memory(), name, sync_address, writing: Mutex::default() }
+    /// An empty replica in memory that accepts peers at `listener` and keeps connections to `peers`
+    /// alive. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// The listener has no address.
+    pub(crate) fn start(
+        name: String,
+        listener: TcpListener,
+        peers: &[SocketAddr],
+    ) -> io::Result<Self> {
+        let sync_address = listener.local_addr()?;
+        let replica = Replica::in_memory();
+        let peers = Peers::start(replica.clone(), listener, peers);
+        Ok(Self { replica, peers, name, sync_address, writing: Mutex::default() })
+    }
+
+    /// Notes once a second which peers are equal. Never completes.
+    pub(crate) async fn observe_peers(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(peer::OBSERVE_EVERY);
+        loop {
+            ticks.tick().await;
+            self.peers.status();
+        }
     }
 
     /// Makes all changes in one transaction.
@@ -77,9 +105,9 @@ impl Engine {
         let (view, status) = (self.replica.view(), self.replica.status());
         Status {
             name: self.name.clone(),
-            replica: status.replica.map(|id| id.to_string()),
+            replica: status.replica.map(|id| id.to_string()).unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION").into(),
-            sync_address: self.sync_address.clone(),
+            sync_address: self.sync_address.to_string(),
             durable: false,
             cells: view.cells().live_count(&KeyRange::full()),
             fingerprint: view.cells().fingerprint(&KeyRange::full()).to_string(),
@@ -87,7 +115,7 @@ impl Engine {
             conflicts: u64::try_from(view.conflicts(Path::ROOT).count()).unwrap_or(u64::MAX),
             hydrating: status.hydrating,
             clock_suspects: status.suspect_stamps,
-            peers: Vec::new(),
+            peers: self.peers.status(),
         }
     }
 }

@@ -133,9 +133,13 @@ fn cursor(text: &str) -> Option<Key> {
 fn types(view: &DocumentView, path: &Path) -> Vec<TypeTag> {
     let own = |key: &Key| key.element_bytes().is_none() && key.path() == *path;
     let mut cells = view.prefix(path).skip_while(|(key, _)| own(key));
-    let below = cells.next().is_some_and(|(key, _)| key.element_bytes().is_none() || key.path() != *path);
-    let mut types: Vec<TypeTag> =
-        view.prefix(path).take_while(|(key, _)| own(key)).filter_map(|(key, _)| key.tag()).collect();
+    let below =
+        cells.next().is_some_and(|(key, _)| key.element_bytes().is_none() || key.path() != *path);
+    let mut types: Vec<TypeTag> = view
+        .prefix(path)
+        .take_while(|(key, _)| own(key))
+        .filter_map(|(key, _)| key.tag())
+        .collect();
     if below && !types.contains(&TypeTag::MapMarker) {
         types.push(TypeTag::MapMarker);
     }

@@ -26,10 +26,12 @@ pub(crate) struct CsvTable<W: Write> {
 }
 
 impl<W: Write> CsvTable<W> {
-    /// A table of these columns; writes the header.
+    /// A table of these columns; writes the header, if there is any column.
     pub(crate) fn new(out: W, columns: Vec<String>) -> Result<Self, Failure> {
         let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(&columns).map_err(broken)?;
+        if !columns.is_empty() {
+            writer.write_record(&columns).map_err(broken)?;
+        }
         Ok(Self { writer, columns })
     }
 
@@ -65,7 +67,11 @@ fn column_name(key: &MapKey) -> String {
 }
 
 fn broken(cause: csv::Error) -> Failure {
-    Failure::Output(cause.into())
+    Failure::Output(match cause.into_kind() {
+        csv::ErrorKind::Io(cause) => cause,
+        // Every row has as many fields as the header, so there is no other kind.
+        other => std::io::Error::other(format!("{other:?}")),
+    })
 }
 
 #[cfg(test)]

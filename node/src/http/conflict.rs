@@ -1,12 +1,13 @@
 //! `GET /v1/conflicts` and `POST /v1/resolve`.
 
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::http::Uri;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::App;
-use super::problem::{blocking, json, path};
+use super::problem::{blocking, json, path, query};
 use super::write::read_body;
 use crate::api::{Problem, Resolve};
 
@@ -17,10 +18,8 @@ pub(super) struct Where {
 }
 
 /// The conflicts at and below a path, at most 1 000; `more` says whether that was all.
-pub(super) async fn list(
-    State(app): State<App>,
-    Query(wanted): Query<Where>,
-) -> Result<Response, Problem> {
+pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let wanted: Where = query(&uri)?;
     let path = path(wanted.path.as_deref())?;
     blocking(move || Ok(json(&app.engine.conflicts(&path)))).await
 }

@@ -1,11 +1,13 @@
 //! Answers: problems as `application/problem+json`, results as JSON, work on threads that may block.
 
 use axum::body::Body;
+use axum::extract::Query;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use rejoin_crdt::path::Path;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::api::Problem;
 use crate::engine::bad_request;
@@ -38,6 +40,12 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(cause) => Err(Problem::new(500, "internal", "The node failed", cause.to_string())),
     }
+}
+
+/// The parameters of a request.
+pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let parsed = Query::try_from_uri(uri).map(|Query(parameters)| parameters);
+    parsed.map_err(|cause| bad_request(cause.body_text()))
 }
 
 /// The path in a query: a JSON array of components; absent for the root.

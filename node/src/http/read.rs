@@ -1,12 +1,12 @@
 //! `GET /v1/get`, `GET /v1/export` and `GET /v1/status`.
 
-use axum::extract::{Query, State};
-use axum::http::HeaderValue;
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Uri};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::problem::{blocking, json, path};
+use super::problem::{blocking, json, path, query};
 use super::{App, stream};
 use crate::api::Problem;
 use crate::engine::{Page, bad_request};
@@ -21,10 +21,8 @@ pub(super) struct Where {
 }
 
 /// What is at a path. 404 `not_found` if nothing is.
-pub(super) async fn get(
-    State(app): State<App>,
-    Query(wanted): Query<Where>,
-) -> Result<Response, Problem> {
+pub(super) async fn get(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let wanted: Where = query(&uri)?;
     let path = path(wanted.path.as_deref())?;
     blocking(move || match app.engine.get(&path) {
         Some(found) => Ok(json(&found)),
@@ -39,10 +37,8 @@ pub(super) async fn get(
 /// Everything at and below a path in key order, one JSON document per line, from one consistent view.
 /// With `limit`, a page that does not reach the end is followed by a line `{"next": cursor}` for
 /// `after`; each page is a view of its own.
-pub(super) async fn export(
-    State(app): State<App>,
-    Query(wanted): Query<Where>,
-) -> Result<Response, Problem> {
+pub(super) async fn export(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let wanted: Where = query(&uri)?;
     if wanted.limit == Some(0) {
         return Err(bad_request("a page has at least one line"));
     }

@@ -10,14 +10,14 @@
 
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::App;
-use super::problem::{blocking, path};
+use super::problem::{blocking, path, query};
 use super::stream::{self, Sender};
 use crate::api::Problem;
 use crate::engine::Watch;
@@ -39,9 +39,10 @@ pub(super) struct What {
 /// Changes at and below a path, from now on or from a token on, until either side ends it.
 pub(super) async fn watch(
     State(app): State<App>,
-    Query(what): Query<What>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let what: What = query(&uri)?;
     let path = path(what.path.as_deref())?;
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let since = last_id.or(what.since);
@@ -76,9 +77,9 @@ async fn feed(mut watch: Watch, sender: &Sender) -> Option<()> {
         watch = returned;
         if let Some(batch) = batch {
             for changes in batch.changes.chunks(CHANGES_PER_CHUNK) {
-                let events = changes.iter().map(|change| {
-                    format!("event: change\ndata: {}\n\n", text::json(change))
-                });
+                let events = changes
+                    .iter()
+                    .map(|change| format!("event: change\ndata: {}\n\n", text::json(change)));
                 sender.send(events.collect::<String>()).await?;
             }
             sender.send(position(&batch.token)).await?;

@@ -42,8 +42,6 @@ pub(super) async fn read_body<T: DeserializeOwned + Send + 'static>(
             return Err(Problem::new(408, "too_slow", "The body did not arrive", detail));
         }
     };
-    blocking(move || {
-        serde_json::from_slice(&bytes).map_err(|cause| bad_request(cause.to_string()))
-    })
-    .await
+    blocking(move || serde_json::from_slice(&bytes).map_err(|cause| bad_request(cause.to_string())))
+        .await
 }

@@ -9,6 +9,7 @@ use std::io::{self, Chain, Read};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use rejoin_crdt::value::{Item, MapKey};
 
+use super::lines::Lines;
 use super::row::{BadRow, Row, key_of_text};
 use crate::failure::Failure;
 
@@ -17,7 +18,7 @@ const SENTINEL: &[u8] = b"\n\xff\xfe\xff end of file \xff\n";
 
 /// The rows of a CSV file.
 pub(crate) struct CsvRows<R: Read> {
-    reader: Reader<Chain<R, &'static [u8]>>,
+    reader: Reader<Lines<Chain<R, &'static [u8]>>>,
     columns: Vec<String>,
     key_column: usize,
     record: ByteRecord,
@@ -31,10 +32,14 @@ impl<R: Read> CsvRows<R> {
     ///
     /// No header, one that is not UTF-8, a column twice, or no column of that name.
     pub(crate) fn new(source: R, key_column: &str, path: &str) -> Result<Self, Failure> {
-        let mut reader =
-            ReaderBuilder::new().flexible(true).has_headers(false).from_reader(source.chain(SENTINEL));
+        let source = Lines::new(source.chain(SENTINEL));
+        let mut reader = ReaderBuilder::new().flexible(true).has_headers(false).from_reader(source);
         let mut record = ByteRecord::new();
-        reader.read_byte_record(&mut record).map_err(|cause| unreadable(path, cause))?;
+        reader.read_byte_record(&mut record).map_err(|cause| Failure::File {
+            action: "read",
+            path: path.into(),
+            cause: io_error(cause),
+        })?;
         let wrong = |message: String| Failure::usage(format!("{path}, line 1: {message}"));
         let columns: Option<Vec<String>> =
             record.iter().map(|field| str::from_utf8(field).ok().map(str::to_owned)).collect();
@@ -56,17 +61,16 @@ impl<R: Read> CsvRows<R> {
     ///
     /// The outer error says that the file cannot be read, the inner one that this row is bad.
     pub(crate) fn next_row(&mut self) -> io::Result<Option<(u64, Result<Row, BadRow>)>> {
-        if self.ended || !self.reader.read_byte_record(&mut self.record)? {
+        if self.ended || !self.reader.read_byte_record(&mut self.record).map_err(io_error)? {
             return Ok(None);
         }
-        let line = self.record.position().map_or(0, csv::Position::line);
+        let offset = self.record.position().map_or(0, csv::Position::byte);
+        let line = self.reader.get_mut().line_of_row_at(offset);
         let last = self.record.iter().next_back().unwrap_or_default();
-        if let Some(swallowed) = last.strip_suffix(SENTINEL.trim_ascii_end().trim_ascii_start())
-            .or_else(|| last.strip_suffix(SENTINEL))
-        {
+        if let Some(before) = last.trim_ascii_end().strip_suffix(SENTINEL.trim_ascii()) {
             self.ended = true;
-            let whole_line = swallowed.is_empty() && self.record.len() == 1;
-            return Ok((!whole_line).then_some((line, Err(BadRow::OpenQuote))));
+            let is_line_of_its_own = before.is_empty() && self.record.len() == 1;
+            return Ok((!is_line_of_its_own).then_some((line, Err(BadRow::OpenQuote))));
         }
         Ok(Some((line, self.row())))
     }
@@ -94,8 +98,12 @@ impl<R: Read> CsvRows<R> {
     }
 }
 
-fn unreadable(path: &str, cause: csv::Error) -> Failure {
-    Failure::File { action: "read", path: path.into(), cause: cause.into() }
+fn io_error(cause: csv::Error) -> io::Error {
+    match cause.into_kind() {
+        csv::ErrorKind::Io(cause) => cause,
+        // Rows of any length and any bytes are read, so there is no other kind.
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +138,7 @@ mod tests {
         assert_eq!(rows(b"id,note\n1,a"), [(2, row("1", "a"))]);
         assert_eq!(rows(b"id,note\n1,\"a\""), [(2, row("1", "a"))]);
         assert_eq!(rows(b"id,note\r\n1,a\r\n\r\n"), [(2, row("1", "a"))]);
+        assert_eq!(rows(b"id,note\n\n\n1,\"a\r\n\"\n"), [(4, row("1", "a\r\n"))]);
         assert_eq!(rows(b"id,note\n"), []);
         assert_eq!(rows(b"id,note"), []);
     }

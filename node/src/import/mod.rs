@@ -6,6 +6,7 @@
 mod batch;
 mod csv_rows;
 mod json_rows;
+mod lines;
 mod row;
 
 pub(crate) use batch::{Batch, Tally};

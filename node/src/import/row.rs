@@ -90,7 +90,8 @@ pub(crate) enum BadRow {
 /// in its plain form is a number, so that `rejoin get cities/3040051` finds it; the rest is text.
 pub(crate) fn key_of_text(text: &str) -> Component {
     // A sign without digits, or a number beyond 64 bits, is text.
-    match text.parse::<i64>().map(Component::from).or_else(|_| text.parse::<u64>().map(Into::into)) {
+    match text.parse::<i64>().map(Component::from).or_else(|_| text.parse::<u64>().map(Into::into))
+    {
         Ok(number) if number.to_string() == text => number,
         _ => text.into(),
     }

@@ -11,6 +11,7 @@ pub use value::{Messagepack, Values};
 pub use vector::{Contexts, VersionVectors};
 
 use rejoin_crdt::Limits;
+use rejoin_crdt::wire::DecodeError;
 
 /// What a decoder may take besides what is measured by its input: lists that begin small, and the
 /// least that one of everything costs.
@@ -22,17 +23,45 @@ const FRAME_FACTOR: usize = 8;
 /// How many times the greatest delta any delta may take.
 const STAGED_FACTOR: usize = 3;
 
-/// Limits under which an input may take [`FRAME_FACTOR`] times its length: the wire codec allows
-/// [`STAGED_FACTOR`] times the greatest delta.
-fn tight_limits(len: usize) -> Limits {
-    let delta_bytes = (FRAME_FACTOR * len + SMALL_BYTES).div_ceil(STAGED_FACTOR);
-    Limits { delta_bytes, ..Limits::default() }
+/// The two bounds of a message of the wire codec: a few times its own length, or, where runs make it
+/// denser than that, what a staged delta may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Bound {
+    #[default]
+    Frame,
+    Staged,
 }
 
-/// What decoding under these limits may allocate.
-fn allowance_bytes(limits: &Limits) -> usize {
-    // The last key and the last bound are kept beside what is decoded.
-    STAGED_FACTOR * limits.delta_bytes + 4 * limits.key_bytes
+impl Bound {
+    fn limits(self, len: usize) -> Limits {
+        let usual = Limits::default();
+        let delta_bytes = (FRAME_FACTOR * len + SMALL_BYTES).div_ceil(STAGED_FACTOR);
+        match self {
+            Self::Frame => Limits { delta_bytes, ..usual },
+            Self::Staged => usual,
+        }
+    }
+
+    /// What decoding may allocate: beside the decoded there are the last key and the last bound.
+    fn allowance_bytes(self, len: usize) -> usize {
+        let limits = self.limits(len);
+        STAGED_FACTOR * limits.delta_bytes + 4 * limits.key_bytes
+    }
+
+    /// Decodes under the tighter bound, and under the other one where only memory is in the way.
+    fn decode<T>(
+        &mut self,
+        bytes: &[u8],
+        decode: impl Fn(&[u8], &Limits) -> Result<T, DecodeError>,
+    ) -> Option<T> {
+        *self = Self::Frame;
+        let result = decode(bytes, &self.limits(bytes.len()));
+        if !matches!(result, Err(DecodeError::Memory { .. })) {
+            return result.ok();
+        }
+        *self = Self::Staged;
+        decode(bytes, &self.limits(bytes.len())).ok()
+    }
 }
 
 /// A limit as keys, values and paths take it.

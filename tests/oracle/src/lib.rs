@@ -147,6 +147,17 @@ impl History {
         Snapshot { known: vec![OpSet::default(); self.keys.len()] }
     }
 
+    /// What somebody knows of whom it is said which operations on which keys they have.
+    #[must_use]
+    pub fn knowledge_of(&self, knows: impl Fn(usize, OpId) -> bool) -> Snapshot {
+        let mut snapshot = self.nothing();
+        for (key, operations) in self.on_key.iter().enumerate() {
+            let known = operations.iter().copied().filter(|id| knows(key, *id));
+            known.for_each(|id| snapshot.known[key].insert(id));
+        }
+        snapshot
+    }
+
     /// Teaches `to` what `from` knows now about the given keys.
     pub fn deliver(&mut self, from: usize, to: usize, keys: &[usize]) {
         self.deliver_snapshot(&self.knowledge(from), to, keys);

@@ -9,19 +9,16 @@ use rejoin_crdt::{
 };
 
 use super::vector::has_unknown_elements;
-use super::{allowance_bytes, ensure, tight_limits};
+use super::{Bound, ensure};
 use crate::lane::{Decoder, Lane};
 use crate::seeds;
 use crate::state::{NOW_MS, RECEIVER, World, nothing, pull, transact};
-
-/// One in so many inputs is decoded under the usual limits instead of tight ones.
-const USUAL_LIMITS_ONE_IN: u64 = 16;
 
 /// One in so many joined deltas is joined by a whole document, which is then read and written.
 const DOCUMENT_ONE_IN: u64 = 32;
 
 /// Hostile deltas that a store joins one after another before it starts again from honest content.
-const JOINS_OF_ONE_STORE: u64 = 16;
+const JOINS_OF_ONE_STORE: u64 = 1;
 
 /// `wire::decode_delta`, `Delta::validate` and `Store::join`.
 #[derive(Debug)]
@@ -30,7 +27,7 @@ pub struct Deltas {
     /// The receiver after hostile deltas; replaced by a fresh one now and then.
     store: Store<Key, Value>,
     state: (Fingerprint, Context<Key>),
-    inputs: u64,
+    bound: Bound,
     joined: u64,
 }
 
@@ -44,15 +41,7 @@ impl Deltas {
         let lane = Lane::new(seeds::deltas(&world)?);
         let store = world.receiver.store().clone();
         let state = state_of(&store);
-        Ok((Self { world, store, state, inputs: 0, joined: 0 }, lane))
-    }
-
-    fn limits(&self, len: usize) -> Limits {
-        if self.inputs.is_multiple_of(USUAL_LIMITS_ONE_IN) {
-            Limits::default()
-        } else {
-            tight_limits(len)
-        }
+        Ok((Self { world, store, state, bound: Bound::default(), joined: 0 }, lane))
     }
 
     fn join(&mut self, delta: AuthorisedDelta<Key, Value>) -> Result<&'static str, String> {
@@ -64,6 +53,8 @@ impl Deltas {
             return Ok("refused by the store");
         };
         store.verify(Some(RECEIVER)).map_err(|violation| format!("invariant: {violation}"))?;
+        let floor = store.view().context().floor();
+        ensure(floor.covers(store.horizon()), "horizon: above what has been incorporated")?;
         if state == self.state && commit.is_empty() {
             return Ok("joined without effect");
         }
@@ -95,6 +86,9 @@ impl Deltas {
             Ok(())
         })
         .map_err(|error| format!("write: {error}"))?;
+        if !document.store().horizon().is_empty() {
+            return Ok(());
+        }
         let mut newcomer = Document::default();
         pull(&mut newcomer, &document).map_err(|error| format!("passed on: {error}"))?;
         let same = state_of(newcomer.store()) == state_of(document.store());
@@ -110,8 +104,7 @@ impl Decoder for Deltas {
     }
 
     fn decode(&mut self, bytes: &[u8]) -> Option<Self::Output> {
-        self.inputs += 1;
-        wire::decode_delta(bytes, &self.limits(bytes.len())).ok()
+        self.bound.decode(bytes, wire::decode_delta)
     }
 
     fn check(&mut self, bytes: &[u8], delta: Self::Output) -> Result<&'static str, String> {
@@ -125,7 +118,7 @@ impl Decoder for Deltas {
     }
 
     fn allowance_bytes(&self, len: usize) -> usize {
-        allowance_bytes(&self.limits(len))
+        self.bound.allowance_bytes(len)
     }
 }
 

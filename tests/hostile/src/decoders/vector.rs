@@ -3,18 +3,18 @@
 use rejoin_crdt::path::Key;
 use rejoin_crdt::{Context, Limits, VersionVector, wire};
 
-use super::{allowance_bytes, ensure, tight_limits};
+use super::{Bound, ensure};
 use crate::lane::{Decoder, Lane};
 use crate::seeds;
 use crate::state::World;
 
 /// `wire::decode_context`.
-#[derive(Debug)]
-pub struct Contexts;
+#[derive(Debug, Default)]
+pub struct Contexts(Bound);
 
 /// `wire::decode_version_vector`.
-#[derive(Debug)]
-pub struct VersionVectors;
+#[derive(Debug, Default)]
+pub struct VersionVectors(Bound);
 
 impl Contexts {
     /// The decoder and its lane.
@@ -22,7 +22,7 @@ impl Contexts {
     /// # Errors
     /// When the valid inputs cannot be made.
     pub fn new() -> Result<(Self, Lane), String> {
-        Ok((Self, Lane::new(seeds::contexts(&World::build()?)?)))
+        Ok((Self::default(), Lane::new(seeds::contexts(&World::build()?)?)))
     }
 }
 
@@ -34,7 +34,7 @@ impl Decoder for Contexts {
     }
 
     fn decode(&mut self, bytes: &[u8]) -> Option<Self::Output> {
-        wire::decode_context(bytes, &tight_limits(bytes.len())).ok()
+        self.0.decode(bytes, wire::decode_context)
     }
 
     fn check(&mut self, bytes: &[u8], context: Self::Output) -> Result<&'static str, String> {
@@ -46,14 +46,14 @@ impl Decoder for Contexts {
     }
 
     fn allowance_bytes(&self, len: usize) -> usize {
-        allowance_bytes(&tight_limits(len))
+        self.0.allowance_bytes(len)
     }
 }
 
 impl VersionVectors {
     /// The decoder and its lane.
     pub fn new() -> (Self, Lane) {
-        (Self, Lane::new(seeds::version_vectors()))
+        (Self::default(), Lane::new(seeds::version_vectors()))
     }
 }
 
@@ -65,7 +65,7 @@ impl Decoder for VersionVectors {
     }
 
     fn decode(&mut self, bytes: &[u8]) -> Option<Self::Output> {
-        wire::decode_version_vector(bytes, &tight_limits(bytes.len())).ok()
+        self.0.decode(bytes, wire::decode_version_vector)
     }
 
     fn check(&mut self, bytes: &[u8], vector: Self::Output) -> Result<&'static str, String> {
@@ -75,7 +75,7 @@ impl Decoder for VersionVectors {
     }
 
     fn allowance_bytes(&self, len: usize) -> usize {
-        allowance_bytes(&tight_limits(len))
+        self.0.allowance_bytes(len)
     }
 }
 

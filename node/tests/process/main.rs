@@ -1,0 +1,19 @@
+//! The program from outside: real processes on loopback, one file per behaviour.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+mod conflict;
+mod convergence;
+mod export;
+mod import;
+mod page;
+mod refusal;
+mod stop;
+mod watch;

@@ -1,0 +1,29 @@
+//! Changes are reported as they happen, and from a token on.
+
+use crate::support::{Node, Running};
+
+#[test]
+fn changes_below_a_path_are_reported_as_they_happen() {
+    let node = Node::start(&[]);
+    let (_watch, mut lines) = Running::start(&node, &["watch", "users"]);
+    node.ok(&["set", "other", "1"]);
+    node.ok(&["set", "users/42/name", "Ada"]);
+    assert_eq!(lines.next().unwrap(), "users/42/name = \"Ada\"");
+    node.ok(&["add", "users/42/tags", "vip"]);
+    assert_eq!(lines.next().unwrap(), "users/42/tags has \"vip\"");
+    node.ok(&["remove", "users/42/tags", "vip"]);
+    assert_eq!(lines.next().unwrap(), "users/42/tags lost \"vip\"");
+    node.ok(&["delete", "users/42"]);
+    assert_eq!(lines.next().unwrap(), "users/42 deleted");
+}
+
+#[test]
+fn a_watch_resumes_from_a_token() {
+    let node = Node::start(&[]);
+    node.ok(&["set", "a", "1"]);
+    let token = node.status()["token"].as_str().unwrap().to_owned();
+    node.ok(&["set", "b", "2"]);
+    node.ok(&["set", "b", "3"]);
+    let (_watch, mut lines) = Running::start(&node, &["watch", "--since", &token]);
+    assert_eq!(lines.next().unwrap(), "b = 3");
+}

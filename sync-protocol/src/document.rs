@@ -1,0 +1,23 @@
+//! The document store that a session speaks for.
+//!
+//! Everything the protocol knows about keys, values and their encoding passes through this file.
+
+pub use rejoin_crdt::path::Key;
+pub use rejoin_crdt::value::Value;
+pub(crate) use rejoin_crdt::wire::{
+    DecodeError, decode_context, decode_delta, decode_version_vector, decoded_bytes,
+    encode_context, encode_delta, encode_version_vector,
+};
+
+/// The state of one replica.
+pub type Store = rejoin_crdt::Store<Key, Value>;
+/// The changes between two contexts.
+pub type Delta = rejoin_crdt::Delta<Key, Value>;
+/// A delta that may be joined.
+pub type AuthorisedDelta = rejoin_crdt::AuthorisedDelta<Key, Value>;
+/// What a peer may write.
+pub type Authority = rejoin_crdt::Authority<Key>;
+/// What has been incorporated, for every key.
+pub type Context = rejoin_crdt::Context<Key>;
+/// A range of keys.
+pub type KeyRange = rejoin_crdt::KeyRange<Key>;

@@ -1,0 +1,84 @@
+//! Pushes that wait for their base.
+//!
+//! In a mesh a push often overtakes the one that it builds on, which comes by another way. Waiting a
+//! moment for it saves sending the payload again. Holding changes no context: to everybody else a
+//! held push has not arrived.
+//!
+//! What must always hold: at most `limit_bytes` wait, none longer than `hold_ms`; the oldest goes
+//! first, since it has had its chance.
+
+use std::collections::VecDeque;
+
+use crate::document::{AuthorisedDelta, Context};
+use crate::segments;
+
+/// A delta that came from the peer.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    /// The pull that it answers; 0 for a push.
+    pub(crate) id: u64,
+    pub(crate) delta: AuthorisedDelta,
+    /// Its length on the wire.
+    pub(crate) len_bytes: usize,
+}
+
+/// The waiting pushes, oldest first.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    waiting: VecDeque<(Arrived, u64)>,
+    held_bytes: usize,
+    limit_bytes: usize,
+    hold_ms: u64,
+}
+
+impl Hold {
+    /// Room for `limit_bytes`, for `hold_ms`.
+    pub(crate) const fn new(limit_bytes: usize, hold_ms: u64) -> Self {
+        Self { waiting: VecDeque::new(), held_bytes: 0, limit_bytes, hold_ms }
+    }
+
+    /// Takes a push in, and returns what had to go for it: itself, if it is too large alone.
+    pub(crate) fn push(&mut self, arrived: Arrived, now_ms: u64) -> Vec<Arrived> {
+        if arrived.len_bytes > self.limit_bytes {
+            return vec![arrived];
+        }
+        self.held_bytes += arrived.len_bytes;
+        self.waiting.push_back((arrived, now_ms));
+        let mut dropped = Vec::new();
+        while self.held_bytes > self.limit_bytes
+            && let Some(oldest) = self.take(0)
+        {
+            dropped.push(oldest);
+        }
+        dropped
+    }
+
+    /// The oldest push whose base `own` covers.
+    pub(crate) fn release(&mut self, own: &Context) -> Option<Arrived> {
+        let ready =
+            |(arrived, _): &(Arrived, u64)| segments::covers_base(own, arrived.delta.as_delta());
+        let at = self.waiting.iter().position(ready)?;
+        self.take(at)
+    }
+
+    /// The oldest push whose time is over.
+    pub(crate) fn expire(&mut self, now_ms: u64) -> Option<Arrived> {
+        if self.deadline_ms()? <= now_ms { self.take(0) } else { None }
+    }
+
+    /// When the oldest push must go.
+    pub(crate) fn deadline_ms(&self) -> Option<u64> {
+        self.waiting.front().map(|(_, since_ms)| since_ms.saturating_add(self.hold_ms))
+    }
+
+    /// The bytes that wait.
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    fn take(&mut self, at: usize) -> Option<Arrived> {
+        let (arrived, _) = self.waiting.remove(at)?;
+        self.held_bytes -= arrived.len_bytes;
+        Some(arrived)
+    }
+}

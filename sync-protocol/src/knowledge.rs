@@ -1,0 +1,132 @@
+//! What each side knows of the other's context.
+//!
+//! What a peer has is known only from its own messages. Beside that there is a guess, [`Knowledge::
+//! hint`], that counts what is on its way to the peer as arrived, so that it is not sent twice. The
+//! guess decides only what is sent next: the receiver checks the base of every delta against its own
+//! context, and pulls when the guess was wrong.
+
+use rejoin_crdt::{Limits, ReplicaId, Seq};
+
+use crate::context_form::{self, ContextError};
+use crate::document::{Context, Delta};
+use crate::segments;
+
+/// The contexts of a session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Knowledge {
+    /// The last context that a message from here told; the peer keeps the same as its `heard`.
+    told: Option<Context>,
+    /// The last context that a message of the peer told; what differences refer to.
+    heard: Option<Context>,
+    /// What the peer can conclude from everything it was sent: `told`, and the reach of deltas.
+    shown: Context,
+    /// What the peer has at the least, by its own messages; `None` while it is not known.
+    peer: Option<Context>,
+    /// What the peer has if everything on its way arrives.
+    hint: Context,
+}
+
+impl Knowledge {
+    /// What the peer has at the least.
+    pub(crate) const fn peer(&self) -> Option<&Context> {
+        self.peer.as_ref()
+    }
+
+    /// The last change of `replica` that the peer has if everything on its way arrives.
+    pub(crate) fn hinted_seq(&self, replica: ReplicaId) -> Seq {
+        segments::least_seq(&self.hint, replica)
+    }
+
+    /// The last context that the peer told.
+    pub(crate) const fn heard(&self) -> Option<&Context> {
+        self.heard.as_ref()
+    }
+
+    /// The last context that the peer was told.
+    pub(crate) const fn told(&self) -> Option<&Context> {
+        self.told.as_ref()
+    }
+
+    /// Whether the peer has something that `own` lacks, or may have.
+    pub(crate) fn lacks(&self, own: &Context) -> bool {
+        self.peer.as_ref().is_none_or(|peer| !segments::covers(own, peer))
+    }
+
+    /// Whether the peer is known to have everything that `own` has.
+    pub(crate) fn peer_covers(&self, own: &Context) -> bool {
+        self.peer.as_ref().is_some_and(|peer| segments::covers(peer, own))
+    }
+
+    /// Whether the peer is known to have exactly what `own` has.
+    pub(crate) fn is_in_sync(&self, own: &Context) -> bool {
+        self.peer.as_ref() == Some(own)
+    }
+
+    /// Whether the peer can already know that `own` is here.
+    pub(crate) fn has_shown(&self, own: &Context) -> bool {
+        segments::covers(&self.shown, own)
+    }
+
+    /// The form of `own` in the next message.
+    pub(crate) fn tell(&mut self, own: &Context) -> Option<Vec<u8>> {
+        let form = context_form::since(self.told.as_ref(), own);
+        self.told = Some(own.clone());
+        self.shown = segments::joined(&self.shown, own);
+        form
+    }
+
+    /// The form of `own` in the hello: a hash if it is what the peer was told last, or if it is
+    /// longer than `most_bytes`. A peer that cannot tell what the hash means pulls.
+    pub(crate) fn greet(
+        &mut self,
+        own: &Context,
+        last: Option<&Context>,
+        most_bytes: usize,
+    ) -> Vec<u8> {
+        self.shown = own.clone();
+        let full = context_form::full(own);
+        if last == Some(own) || full.len() > most_bytes {
+            return context_form::by_hash(own);
+        }
+        self.told = Some(own.clone());
+        full
+    }
+
+    /// Takes the context form of a message. `known` are contexts that a hash may mean.
+    pub(crate) fn hear(
+        &mut self,
+        form: Option<&[u8]>,
+        known: &[&Context],
+        limits: &Limits,
+    ) -> Result<(), ContextError> {
+        if let Some(form) = form {
+            let heard = context_form::read(form, self.heard.as_ref(), known, limits)?;
+            // A difference is taken against what was told, so an unknown hash leaves no predecessor.
+            self.heard = heard;
+        }
+        if let Some(heard) = self.heard.clone() {
+            self.learn(&heard);
+        }
+        Ok(())
+    }
+
+    /// The peer has at least this.
+    pub(crate) fn learn(&mut self, had: &Context) {
+        let peer = self.peer.get_or_insert_default();
+        *peer = segments::joined(peer, had);
+        self.hint = segments::joined(&self.hint, had);
+    }
+
+    /// The peer sent this delta, so it has its reach.
+    pub(crate) fn learn_reach(&mut self, delta: &Delta) {
+        if self.peer.is_some() {
+            self.learn(&segments::reach(delta));
+        }
+    }
+
+    /// A delta that reaches to `reach` is on its way to the peer.
+    pub(crate) fn sent(&mut self, reach: &Context) {
+        self.hint = segments::joined(&self.hint, reach);
+        self.shown = segments::joined(&self.shown, reach);
+    }
+}

@@ -1,0 +1,307 @@
+//! Messages: what two sessions say to each other. Each is one MessagePack array.
+//!
+//! Contexts stand in them as [context forms](crate::context_form), deltas in the encoding of the
+//! engine; both are opaque bytes here.
+
+use rejoin_crdt::{Dot, Fingerprint, Limits, ReplicaId};
+
+use crate::fields::{Body, Fields, MessageError};
+
+/// The kinds of messages; the numbers are part of the protocol.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Kind {
+    /// Who speaks, and what it has.
+    Hello = 1,
+    /// What the sender has; it asks for the rest.
+    Pull = 2,
+    /// Changes.
+    Delta = 3,
+    /// What the sender has; ask for it if you lack some of it.
+    Announce = 4,
+    /// What the sender has, durably.
+    Ack = 5,
+    /// What the sender has, with the fingerprint of its state; also the answer to a pull that has
+    /// nothing to bring.
+    Current = 6,
+    /// Are you there?
+    Ping = 7,
+    /// Yes.
+    Pong = 8,
+    /// More bytes of deltas are welcome.
+    Credit = 9,
+    /// Why the sender ends the session.
+    Error = 10,
+    /// The sender ends the session in good order.
+    Close = 11,
+}
+
+impl Kind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::Hello,
+        Self::Pull,
+        Self::Delta,
+        Self::Announce,
+        Self::Ack,
+        Self::Current,
+        Self::Ping,
+        Self::Pong,
+        Self::Credit,
+        Self::Error,
+        Self::Close,
+    ];
+
+    /// The kind of this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// The number of this kind in a frame's type.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// How long a message of this kind may be, over all its frames.
+    pub(crate) const fn limit_bytes(self, limits: &Limits) -> usize {
+        match self {
+            Self::Hello => limits.unauthenticated_bytes,
+            Self::Delta => limits.delta_bytes.saturating_add(DELTA_ENVELOPE_BYTES),
+            // A context of the greatest version vector takes two frames; a hydrating one is larger.
+            Self::Pull | Self::Announce | Self::Ack | Self::Current => {
+                limits.frame_bytes.saturating_mul(4)
+            }
+            _ => 1 << 10,
+        }
+    }
+}
+
+/// The array header, the id and the header of the bytes.
+const DELTA_ENVELOPE_BYTES: usize = 16;
+
+/// What is at the beginning of a session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Hello {
+    /// The least and greatest version of the protocol that the sender speaks.
+    pub(crate) versions: (u64, u64),
+    /// The cluster that the sender belongs to.
+    pub(crate) cluster: [u8; 16],
+    /// The id that the sender writes under; a reader has none.
+    pub(crate) replica: Option<ReplicaId>,
+    /// One bit for each optional feature.
+    pub(crate) features: u64,
+    /// How many bytes of deltas the sender takes before it has granted more.
+    pub(crate) credit_bytes: u64,
+    /// What the sender accepts.
+    pub(crate) limits: Limits,
+    /// The sender's horizon as a version vector, or its hash.
+    pub(crate) horizon: Vec<u8>,
+    /// The sender's context.
+    pub(crate) context: Vec<u8>,
+    /// The dot by which the sender was admitted as a member.
+    pub(crate) admission: Option<Dot>,
+}
+
+/// What sessions say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Message {
+    Hello(Box<Hello>),
+    /// `id` is at least 1.
+    Pull {
+        id: u64,
+        context: Option<Vec<u8>>,
+    },
+    /// `id` is that of the pull that is answered, or 0 for a push.
+    Delta {
+        id: u64,
+        payload: Vec<u8>,
+    },
+    Announce {
+        context: Option<Vec<u8>>,
+    },
+    Ack {
+        context: Option<Vec<u8>>,
+        fingerprint: Option<Fingerprint>,
+    },
+    Current(Current),
+    Ping(u64),
+    Pong(u64),
+    Credit(u64),
+    Error {
+        code: u64,
+        numbers: [u64; 2],
+    },
+    Close {
+        code: u64,
+    },
+}
+
+/// The sender's whole state in a few bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Current {
+    /// The pull that this answers; 0 if none.
+    pub(crate) id: u64,
+    /// Whether the sender wants the same from the receiver.
+    pub(crate) wants_answer: bool,
+    pub(crate) context: Option<Vec<u8>>,
+    pub(crate) fingerprint: Option<Fingerprint>,
+}
+
+impl Message {
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Hello(_) => Kind::Hello,
+            Self::Pull { .. } => Kind::Pull,
+            Self::Delta { .. } => Kind::Delta,
+            Self::Announce { .. } => Kind::Announce,
+            Self::Ack { .. } => Kind::Ack,
+            Self::Current(_) => Kind::Current,
+            Self::Ping(_) => Kind::Ping,
+            Self::Pong(_) => Kind::Pong,
+            Self::Credit(_) => Kind::Credit,
+            Self::Error { .. } => Kind::Error,
+            Self::Close { .. } => Kind::Close,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let body = match self {
+            Self::Hello(hello) => hello.encode(),
+            Self::Pull { id, context } => Body::array(2).uint(*id).optional_bin(context.as_deref()),
+            Self::Delta { id, payload } => Body::array(2).uint(*id).bin(payload),
+            Self::Announce { context } => Body::array(1).optional_bin(context.as_deref()),
+            Self::Ack { context, fingerprint } => Body::array(2)
+                .optional_bin(context.as_deref())
+                .optional_bin(fingerprint.as_ref().map(|f| f.0.as_slice())),
+            Self::Current(current) => Body::array(4)
+                .uint(current.id)
+                .uint(u64::from(current.wants_answer))
+                .optional_bin(current.context.as_deref())
+                .optional_bin(current.fingerprint.as_ref().map(|f| f.0.as_slice())),
+            Self::Ping(number) | Self::Pong(number) | Self::Credit(number) => {
+                Body::array(1).uint(*number)
+            }
+            Self::Error { code, numbers: [a, b] } => Body::array(3).uint(*code).uint(*a).uint(*b),
+            Self::Close { code } => Body::array(1).uint(*code),
+        };
+        body.finish()
+    }
+
+    pub(crate) fn decode(kind: Kind, body: &[u8]) -> Result<Self, MessageError> {
+        let known = match kind {
+            Kind::Hello => HELLO_ELEMENTS,
+            Kind::Pull | Kind::Delta | Kind::Ack => 2,
+            Kind::Current => 4,
+            Kind::Error => 3,
+            Kind::Announce | Kind::Ping | Kind::Pong | Kind::Credit | Kind::Close => 1,
+        };
+        let mut fields = Fields::new(body, known)?;
+        let message = match kind {
+            Kind::Hello => Self::Hello(Box::new(Hello::read(&mut fields)?)),
+            Kind::Pull => Self::Pull { id: fields.uint()?, context: owned(fields.optional_bin()?) },
+            Kind::Delta => Self::Delta { id: fields.uint()?, payload: fields.bin()?.to_vec() },
+            Kind::Announce => Self::Announce { context: owned(fields.optional_bin()?) },
+            Kind::Ack => Self::Ack {
+                context: owned(fields.optional_bin()?),
+                fingerprint: fields.optional_id()?.map(Fingerprint),
+            },
+            Kind::Current => Self::Current(Current {
+                id: fields.uint()?,
+                wants_answer: fields.uint()? & 1 != 0,
+                context: owned(fields.optional_bin()?),
+                fingerprint: fields.optional_id()?.map(Fingerprint),
+            }),
+            Kind::Ping => Self::Ping(fields.uint()?),
+            Kind::Pong => Self::Pong(fields.uint()?),
+            Kind::Credit => Self::Credit(fields.uint()?),
+            Kind::Error => {
+                Self::Error { code: fields.uint()?, numbers: [fields.uint()?, fields.uint()?] }
+            }
+            Kind::Close => Self::Close { code: fields.uint()? },
+        };
+        fields.finish(known)?;
+        Ok(message)
+    }
+}
+
+const HELLO_ELEMENTS: u32 = 10;
+const LIMIT_ELEMENTS: u32 = 9;
+
+impl Hello {
+    fn encode(&self) -> Body {
+        let (least, greatest) = self.versions;
+        let body = Body::array(HELLO_ELEMENTS)
+            .uint(least)
+            .uint(greatest)
+            .bin(&self.cluster)
+            .optional_bin(self.replica.as_ref().map(|id| id.as_bytes().as_slice()))
+            .uint(self.features)
+            .uint(self.credit_bytes);
+        let limits = &self.limits;
+        let body = body
+            .nested(LIMIT_ELEMENTS)
+            .size(limits.frame_bytes)
+            .size(limits.delta_bytes)
+            .size(limits.cells_per_delta)
+            .size(limits.key_bytes)
+            .size(limits.key_components)
+            .size(limits.value_bytes)
+            .size(limits.dots_per_life_in_cell)
+            .size(limits.version_vector_entries)
+            .size(limits.range_tombstones_per_delta);
+        let body = body.bin(&self.horizon).bin(&self.context);
+        match self.admission {
+            Some(dot) => body.nested(2).bin(dot.replica.as_bytes()).uint(dot.seq),
+            None => body.optional_bin(None),
+        }
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Result<Self, MessageError> {
+        Ok(Self {
+            versions: (fields.uint()?, fields.uint()?),
+            cluster: fields.id()?,
+            replica: fields.optional_replica()?,
+            features: fields.uint()?,
+            credit_bytes: fields.uint()?,
+            limits: read_limits(fields)?,
+            horizon: fields.bin()?.to_vec(),
+            context: fields.bin()?.to_vec(),
+            admission: read_admission(fields)?,
+        })
+    }
+}
+
+/// Limits that do not travel are the receiver's own business and keep their defaults.
+fn read_limits(fields: &mut Fields<'_>) -> Result<Limits, MessageError> {
+    let len = fields.array(LIMIT_ELEMENTS)?;
+    let limits = Limits {
+        frame_bytes: fields.size()?,
+        delta_bytes: fields.size()?,
+        cells_per_delta: fields.size()?,
+        key_bytes: fields.size()?,
+        key_components: fields.size()?,
+        value_bytes: fields.size()?,
+        dots_per_life_in_cell: fields.size()?,
+        version_vector_entries: fields.size()?,
+        range_tombstones_per_delta: fields.size()?,
+        ..Limits::default()
+    };
+    for _ in LIMIT_ELEMENTS..len {
+        fields.uint()?;
+    }
+    Ok(limits)
+}
+
+fn read_admission(fields: &mut Fields<'_>) -> Result<Option<Dot>, MessageError> {
+    if fields.is_nil() {
+        return Ok(None);
+    }
+    fields.array(2)?;
+    let replica = ReplicaId::from_bytes(fields.id()?);
+    Ok(Some(Dot::new(replica, fields.uint()?)))
+}
+
+fn owned(bytes: Option<&[u8]>) -> Option<Vec<u8>> {
+    bytes.map(<[u8]>::to_vec)
+}

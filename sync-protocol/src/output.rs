@@ -1,0 +1,94 @@
+//! What a session gives to its driver, and what the driver tells it of the store.
+
+use rejoin_crdt::{Fingerprint, ReplicaId};
+
+use crate::document::AuthorisedDelta;
+use crate::error::CloseReason;
+
+/// One thing for the driver to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Send these bytes to the peer, in this order.
+    Send(Vec<u8>),
+    /// Join this delta, make it durable, then call [`Session::delta_applied`] or
+    /// [`Session::delta_refused`]. There is never more than one to be answered.
+    ///
+    /// [`Session::delta_applied`]: crate::Session::delta_applied
+    /// [`Session::delta_refused`]: crate::Session::delta_refused
+    Apply(AuthorisedDelta),
+    /// Something happened, for status and metrics.
+    Event(Event),
+    /// The session has ended; close the transport once everything before this is sent. The last
+    /// output of a session.
+    Close(CloseReason),
+}
+
+/// Something that happened in a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The peer said hello.
+    Connected {
+        /// The id that it writes under, if any.
+        peer: Option<ReplicaId>,
+        /// The version of the protocol that both speak.
+        version: u64,
+    },
+    /// Both sides were proved equal.
+    Equal {
+        /// The fingerprint of both.
+        fingerprint: Fingerprint,
+    },
+    /// A delta of the peer was applied.
+    Applied {
+        /// Its length on the wire.
+        len_bytes: usize,
+    },
+    /// A delta of the peer brought nothing that was not here.
+    Redundant {
+        /// Its length on the wire.
+        len_bytes: usize,
+    },
+    /// A push waits for its base.
+    Held {
+        /// Its length on the wire.
+        len_bytes: usize,
+    },
+    /// A push waited in vain and was dropped; what it brought will be pulled.
+    HeldDropped {
+        /// Its length on the wire.
+        len_bytes: usize,
+    },
+    /// The answer to a pull builds on changes that are not here; it was dropped, nothing was changed.
+    BaseRefused {
+        /// Its length on the wire.
+        len_bytes: usize,
+    },
+    /// The contexts are equal and the states are not: a bug or damage, here or there.
+    AuditMismatch {
+        /// The fingerprint here.
+        own: Fingerprint,
+        /// The fingerprint there.
+        peer: Fingerprint,
+    },
+    /// The peer has not answered several pings.
+    PeerSuspect {
+        /// How many.
+        missed: u32,
+    },
+    /// A suspect peer was heard again.
+    PeerBack,
+}
+
+/// Where a change of the store came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A transaction of this replica.
+    Local {
+        /// The id that it was written under.
+        replica: ReplicaId,
+    },
+    /// Another session, a file, a queue.
+    Elsewhere,
+}

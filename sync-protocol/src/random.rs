@@ -1,0 +1,32 @@
+//! The random bits of announce delays, from a seed that the environment supplies.
+//!
+//! They spread load and decide nothing, so a generator of one word is enough.
+//! Source: Steele, Lea, Flood, *Fast Splittable Pseudorandom Number Generators*, 2014, figure 17
+//! (SplitMix64).
+
+/// A stream of random words.
+#[derive(Clone, Debug)]
+pub(crate) struct SplitMix64 {
+    state: u64,
+}
+
+impl SplitMix64 {
+    /// The stream of this seed.
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
+    /// A number from `low` to `high`, both included.
+    pub(crate) const fn between(&mut self, low: u64, high: u64) -> u64 {
+        let span = high.saturating_sub(low).saturating_add(1);
+        low.saturating_add(self.next() % span)
+    }
+
+    const fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,98 @@
+//! Audits: proving that equal contexts mean equal states (invariant I11).
+//!
+//! A fingerprint travels with the context under which it was taken and is compared only with one
+//! taken under the same. It comes in a message of its own when both sides are quiet, and with deltas
+//! and their acknowledgements when they never are.
+
+use rejoin_crdt::Fingerprint;
+
+use super::Session;
+use crate::document::Store;
+use crate::extract::root_fingerprint;
+use crate::message::{Current, Message};
+use crate::output::Event;
+
+/// When both sides were and will be compared.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    due_ms: u64,
+    last_equal_ms: Option<u64>,
+    /// The own question has no answer yet.
+    is_asked: bool,
+    /// The peer's question has no answer yet.
+    owes_answer: bool,
+}
+
+impl Audit {
+    /// An audit that is due as soon as both sides have the same context.
+    pub(super) const fn new(now_ms: u64) -> Self {
+        Self { due_ms: now_ms, last_equal_ms: None, is_asked: false, owes_answer: false }
+    }
+
+    pub(super) const fn is_due(&self, now_ms: u64) -> bool {
+        self.due_ms <= now_ms
+    }
+
+    /// Audits now.
+    pub(super) const fn hasten(&mut self, now_ms: u64) {
+        self.due_ms = now_ms;
+        self.is_asked = false;
+    }
+
+    /// The peer's fingerprint came. If both asked at once, each question is the other's answer.
+    pub(super) const fn heard(&mut self, wants_answer: bool) {
+        self.owes_answer = wants_answer && !self.is_asked;
+        self.is_asked = false;
+    }
+
+    pub(super) const fn last_equal_ms(&self) -> Option<u64> {
+        self.last_equal_ms
+    }
+
+    pub(super) fn deadline_ms(&self, is_in_sync: bool) -> Option<u64> {
+        (is_in_sync && !self.is_asked).then_some(self.due_ms)
+    }
+}
+
+impl Session {
+    /// Compares both sides when it is due, and answers the peer who does.
+    pub(super) fn audit(&mut self, store: &Store) {
+        let own = store.view().context();
+        let asks = self.audit.is_due(self.now_ms)
+            && !self.audit.is_asked
+            && self.knowledge.is_in_sync(own);
+        let answers = std::mem::take(&mut self.audit.owes_answer);
+        if !answers && !asks {
+            return;
+        }
+        self.audit.is_asked = !answers;
+        let fingerprint = Some(root_fingerprint(store));
+        let context = self.knowledge.tell(own);
+        let current = Current { id: 0, wants_answer: !answers, context, fingerprint };
+        self.outbox.message(&Message::Current(current));
+    }
+
+    /// Takes a fingerprint that came with the context the peer has just told.
+    pub(super) fn compare_heard(&mut self, peer: Option<Fingerprint>, store: &Store) {
+        if let Some(peer) = peer
+            && self.knowledge.heard() == Some(store.view().context())
+        {
+            self.compare_with(peer, store);
+        }
+    }
+
+    /// Compares the peer's fingerprint, which it took under the context that is the own one.
+    pub(super) fn compare_with(&mut self, peer: Fingerprint, store: &Store) {
+        let own = root_fingerprint(store);
+        let audit_ms = self.config.times.audit_ms;
+        // Two peers that began together shall not go on asking each other at the same moment.
+        let pause_ms = self.random.between(audit_ms, audit_ms.saturating_add(audit_ms / 4));
+        self.audit.due_ms = self.now_ms.saturating_add(pause_ms);
+        if own == peer {
+            self.audit.last_equal_ms = Some(self.now_ms);
+            self.event(Event::Equal { fingerprint: own });
+        } else {
+            self.event(Event::AuditMismatch { own, peer });
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What the peer is sent without asking, and what it asked for.
+//!
+//! - A **local** commit is pushed at once, on the base of everything that was here before it. The
+//!   peer may not have all of that yet; then it holds the push until it has.
+//! - What came from **elsewhere** is announced a little later, unless the peer has it by then: its
+//!   author has pushed it to the peer too, and the delay gives that time to arrive.
+//! - What came from **the peer** is acknowledged and never sent back: its own messages say that it
+//!   has it.
+
+use rejoin_crdt::ReplicaId;
+
+use super::Session;
+use crate::document::Store;
+use crate::error::SessionError;
+use crate::extract::{Extract, extract, root_fingerprint};
+use crate::message::{Current, Message};
+use crate::output::Origin;
+use crate::segments;
+
+/// What is owed to the peer.
+#[derive(Debug, Default)]
+pub(crate) struct Pushing {
+    /// The pull of the peer that has no answer yet.
+    asked: Option<u64>,
+    /// The own id, if changes under it were not pushed yet.
+    local: Option<ReplicaId>,
+    ack_due: bool,
+    ack_fingerprint: bool,
+    announce_ms: Option<u64>,
+    tell_ms: Option<u64>,
+}
+
+impl Pushing {
+    /// Says at the next occasion what is here.
+    pub(super) const fn ack(&mut self) {
+        self.ack_due = true;
+    }
+
+    /// Says it with the fingerprint, since the peer has asked for a comparison.
+    pub(super) const fn ack_with_fingerprint(&mut self) {
+        self.ack_due = true;
+        self.ack_fingerprint = true;
+    }
+
+    /// Announces what is here at `at_ms` at the latest.
+    pub(super) fn announce_at(&mut self, at_ms: u64) {
+        self.announce_ms = Some(self.announce_ms.map_or(at_ms, |due| due.min(at_ms)));
+    }
+
+    /// When something is to be told.
+    pub(super) fn deadline_ms(&self) -> Option<u64> {
+        self.announce_ms.into_iter().chain(self.tell_ms).min()
+    }
+}
+
+impl Session {
+    /// The store has changed by something that did not come from the peer.
+    pub(super) fn note_change(&mut self, store: &Store, origin: Origin) {
+        match origin {
+            Origin::Local { replica } => {
+                self.config.replica = Some(replica);
+                self.pushing.local = Some(replica);
+            }
+            Origin::Elsewhere if self.knowledge.peer_covers(store.view().context()) => {
+                self.tell_later();
+            }
+            Origin::Elsewhere => {
+                let times = &self.config.times;
+                let (least, most) = (times.announce_least_ms, times.announce_most_ms);
+                let delay_ms = self.random.between(least, most);
+                self.pushing.announce_at(self.now_ms.saturating_add(delay_ms));
+            }
+        }
+    }
+
+    /// The peer asks for what it lacks.
+    pub(super) fn asked(&mut self, id: u64, store: &Store) -> Result<(), SessionError> {
+        if self.knowledge.heard().is_none() || id == 0 {
+            return Err(SessionError::PullWithoutContext { id });
+        }
+        self.pushing.asked = Some(id);
+        self.ask_later(store.view().context());
+        Ok(())
+    }
+
+    /// Whether a delta is owed and could leave.
+    pub(super) fn has_delta_to_make(&self) -> bool {
+        let can_push = self.outbox.has_credit() && self.knowledge.peer().is_some();
+        let is_owed = self.pushing.asked.is_some() || (self.pushing.local.is_some() && can_push);
+        is_owed && self.outbox.is_free() && self.peer().is_some()
+    }
+
+    /// Makes the next delta for the peer from the state as it is now.
+    pub(super) fn make_delta(&mut self, store: &Store) -> Result<(), SessionError> {
+        if self.has_delta_to_make()
+            && let Some(id) = self.pushing.asked.take()
+        {
+            self.answer(id, store)?;
+        }
+        if self.has_delta_to_make()
+            && let Some(replica) = self.pushing.local.take()
+        {
+            self.push(replica, store)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, id: u64, store: &Store) -> Result<(), SessionError> {
+        let Some((peer, base)) = self.peer().zip(self.knowledge.heard()) else { return Ok(()) };
+        match extract(store, base, &peer.limits, self.audit.is_due(self.now_ms))? {
+            Some(extract) => self.send(id, &extract),
+            None => {
+                let context = self.knowledge.tell(store.view().context());
+                let current = Current { id, wants_answer: false, context, fingerprint: None };
+                self.outbox.message(&Message::Current(current));
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, replica: ReplicaId, store: &Store) -> Result<(), SessionError> {
+        let Some(peer) = self.peer() else { return Ok(()) };
+        let own = store.view().context();
+        // A peer that takes over a whole state range by range could only hold the push and drop it.
+        if self.knowledge.peer().is_some_and(|peer| peer.segment_count() > 1) {
+            self.pushing.announce_at(self.now_ms);
+            return Ok(());
+        }
+        let base = segments::lowered(own, replica, self.knowledge.hinted_seq(replica));
+        let is_audit = self.audit.is_due(self.now_ms);
+        let extract = match extract(store, &base, &peer.limits, is_audit) {
+            Ok(Some(extract)) => extract,
+            Ok(None) => return Ok(()),
+            // Nobody can build on a base below the horizon: the peer will pull, and learn why not.
+            Err(SessionError::BelowHorizon) => {
+                self.pushing.announce_at(self.now_ms);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.send(0, &extract);
+        if !segments::covers(&extract.reach, own) {
+            self.pushing.announce_at(self.now_ms);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, id: u64, extract: &Extract) {
+        self.knowledge.sent(&extract.reach);
+        self.outbox.delta(&Message::Delta { id, payload: extract.bytes.clone() });
+    }
+
+    /// Tells the peer what is here, where that is due and of use.
+    pub(super) fn tell(&mut self, store: &Store) {
+        let own = store.view().context();
+        let is_due = |due: Option<u64>| due.is_some_and(|due| due <= self.now_ms);
+        let (announce, tell) = (is_due(self.pushing.announce_ms), is_due(self.pushing.tell_ms));
+        if announce {
+            self.pushing.announce_ms = None;
+            if self.knowledge.peer_covers(own) {
+                self.tell_later();
+            } else {
+                let context = self.knowledge.tell(own);
+                self.outbox.message(&Message::Announce { context });
+            }
+        }
+        if tell {
+            self.pushing.tell_ms = None;
+        }
+        let fingerprint = std::mem::take(&mut self.pushing.ack_fingerprint);
+        let is_ack_due = std::mem::take(&mut self.pushing.ack_due) || tell;
+        if fingerprint || (is_ack_due && !self.knowledge.has_shown(own)) {
+            let fingerprint = fingerprint.then(|| root_fingerprint(store));
+            let context = self.knowledge.tell(own);
+            self.outbox.message(&Message::Ack { context, fingerprint });
+        }
+    }
+
+    fn tell_later(&mut self) {
+        let at_ms = self.now_ms.saturating_add(self.config.times.tell_ms);
+        self.pushing.tell_ms.get_or_insert(at_ms);
+    }
+}

@@ -1,0 +1,199 @@
+//! What the peer sends: bytes to messages, and deltas to the driver.
+//!
+//! A delta is decoded, validated and authorised as it comes. Then its turn comes, and only then is its
+//! base compared with the own context: the delta before it may be what it builds on.
+
+use super::{Phase, Session};
+use crate::document::{Store, decode_delta};
+use crate::error::{CloseReason, SessionError};
+use crate::frame::Frame;
+use crate::hold::Arrived;
+use crate::inbox::Applying;
+use crate::message::{Kind, Message};
+use crate::output::{Event, Output};
+use crate::segments;
+
+impl Session {
+    /// Takes bytes: of a stranger only as many as it may send.
+    pub(super) fn receive(&mut self, bytes: &[u8], store: &Store) -> Result<(), SessionError> {
+        let mut rest = bytes;
+        if let Phase::Greeting { received_bytes } = &mut self.phase {
+            let limit_bytes = self.config.limits.unauthenticated_bytes;
+            let room = limit_bytes.saturating_sub(*received_bytes).min(rest.len());
+            *received_bytes += room;
+            let (head, tail) = rest.split_at(room);
+            rest = tail;
+            self.reader.push(head);
+            self.read_frames(store)?;
+            if matches!(self.phase, Phase::Greeting { .. }) && !rest.is_empty() {
+                let received_bytes = limit_bytes.saturating_add(rest.len());
+                return Err(SessionError::TooMuchBeforeHello { received_bytes, limit_bytes });
+            }
+        }
+        if matches!(self.phase, Phase::Ended) {
+            return Ok(());
+        }
+        self.reader.push(rest);
+        self.read_frames(store)
+    }
+
+    fn read_frames(&mut self, store: &Store) -> Result<(), SessionError> {
+        while !matches!(self.phase, Phase::Ended)
+            && let Some(frame) = self.reader.next()?
+        {
+            self.take_frame(frame, store)?;
+        }
+        Ok(())
+    }
+
+    fn take_frame(&mut self, frame: Frame, store: &Store) -> Result<(), SessionError> {
+        if self.liveness.heard(self.now_ms) {
+            self.event(Event::PeerBack);
+        }
+        let Some(kind) = Kind::from_number(frame.kind) else {
+            let unknown = SessionError::UnknownKind { kind: frame.kind };
+            return if frame.optional { Ok(()) } else { Err(unknown) };
+        };
+        self.received.count(kind, frame.body.len());
+        if matches!(self.phase, Phase::Greeting { .. }) != (kind == Kind::Hello) {
+            return Err(SessionError::Unexpected { kind });
+        }
+        self.pulling.progress(kind, self.now_ms);
+        let Some(body) = self.inbox.assemble(kind, frame, &self.config.limits)? else {
+            return Ok(());
+        };
+        let message =
+            Message::decode(kind, &body).map_err(|error| SessionError::Message { kind, error })?;
+        self.take_message(message, store)
+    }
+
+    fn take_message(&mut self, message: Message, store: &Store) -> Result<(), SessionError> {
+        let own = store.view().context();
+        match message {
+            Message::Hello(hello) => return self.accept(&hello, store),
+            Message::Pull { id, context } => {
+                self.hear(context.as_deref(), store)?;
+                self.asked(id, store)?;
+            }
+            Message::Delta { id, payload } => self.take_delta(id, &payload, store)?,
+            Message::Announce { context } => {
+                self.hear(context.as_deref(), store)?;
+                self.pulling.ask_at(self.now_ms);
+            }
+            Message::Ack { context, fingerprint } => {
+                self.hear(context.as_deref(), store)?;
+                self.ask_later(own);
+                self.compare_heard(fingerprint, store);
+            }
+            Message::Current(current) => {
+                self.hear(current.context.as_deref(), store)?;
+                self.compare_heard(current.fingerprint, store);
+                self.audit.heard(current.wants_answer);
+                self.pulling.ask_at(self.now_ms);
+                if current.id != 0 {
+                    self.answered(current.id, store)?;
+                }
+            }
+            Message::Ping(number) => self.outbox.message(&Message::Pong(number)),
+            Message::Pong(sent_ms) => self.liveness.answered(sent_ms, self.now_ms),
+            Message::Credit(credit_bytes) => self.outbox.grant(credit_bytes),
+            Message::Error { code, numbers: [a, b] } => {
+                return Err(SessionError::ByPeer { code, a, b });
+            }
+            Message::Close { code } => self.end(None, CloseReason::Remote { code }),
+        }
+        Ok(())
+    }
+
+    /// Takes the context form of a message.
+    pub(super) fn hear(&mut self, form: Option<&[u8]>, store: &Store) -> Result<(), SessionError> {
+        let mut known = vec![store.view().context()];
+        known.extend(self.config.remembered.as_ref().map(|last| &last.heard));
+        self.knowledge.hear(form, &known, &self.config.limits)?;
+        self.check_own_dots(store)
+    }
+
+    /// Invariant I10: nobody knows changes of this replica that it has not made.
+    fn check_own_dots(&self, store: &Store) -> Result<(), SessionError> {
+        let Some((replica, peer)) = self.own_replica().zip(self.knowledge.peer()) else {
+            return Ok(());
+        };
+        let (claimed, issued) = (segments::greatest_seq(peer, replica), store.last_seq(replica));
+        if claimed > issued {
+            return Err(SessionError::UnknownOwnDots { claimed, issued });
+        }
+        Ok(())
+    }
+
+    fn take_delta(&mut self, id: u64, payload: &[u8], store: &Store) -> Result<(), SessionError> {
+        if id != 0 && !self.pulling.is_asked(id) {
+            return Err(SessionError::UnaskedAnswer { id });
+        }
+        let len_bytes = payload.len();
+        let limits = &self.config.limits;
+        let delta = decode_delta(payload, limits).map_err(SessionError::Delta)?;
+        let delta = delta.validate(limits)?.authorise(&self.config.authority)?;
+        self.knowledge.learn_reach(delta.as_delta());
+        self.check_own_dots(store)?;
+        self.inbox.ready.push_back(Arrived { id, delta, len_bytes });
+        Ok(())
+    }
+
+    /// Hands the next delta that is ready to the driver; drops, holds or refuses others.
+    pub(super) fn take_deltas(&mut self, store: &Store) -> Result<(), SessionError> {
+        let own = store.view().context();
+        while self.inbox.applying.is_none() {
+            let next = self.hold.release(own).or_else(|| self.inbox.ready.pop_front());
+            let Some(arrived) = next else { break };
+            let (id, len_bytes) = (arrived.id, arrived.len_bytes);
+            let delta = arrived.delta.as_delta();
+            if segments::covers_reach(own, delta) {
+                self.event(Event::Redundant { len_bytes });
+                self.pushing.ack();
+                self.answered(id, store)?;
+            } else if segments::covers_base(own, delta) {
+                let audit = delta.fingerprint.map(|f| (segments::reach(delta), f));
+                self.inbox.applying = Some(Applying { id, len_bytes, audit });
+                self.outbox.output(Output::Apply(arrived.delta));
+            } else if id != 0 {
+                self.event(Event::BaseRefused { len_bytes });
+                self.answered(id, store)?;
+            } else {
+                self.event(Event::Held { len_bytes });
+                let dropped = self.hold.push(arrived, self.now_ms);
+                dropped.into_iter().for_each(|arrived| self.give_up(&arrived));
+            }
+        }
+        while let Some(arrived) = self.hold.expire(self.now_ms) {
+            self.give_up(&arrived);
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self, held: &Arrived) {
+        self.event(Event::HeldDropped { len_bytes: held.len_bytes });
+        self.pulling.ask_at(self.now_ms);
+    }
+
+    /// The driver has applied the delta that it was given.
+    pub(super) fn applied(&mut self, store: &Store) -> Result<(), SessionError> {
+        let Some(applying) = self.inbox.applying.take() else { return Ok(()) };
+        self.event(Event::Applied { len_bytes: applying.len_bytes });
+        self.pushing.ack();
+        if let Some((context, fingerprint)) = applying.audit
+            && context == *store.view().context()
+        {
+            self.compare_with(fingerprint, store);
+            self.pushing.ack_with_fingerprint();
+        }
+        self.answered(applying.id, store)
+    }
+
+    /// The driver could not apply the delta that it was given, because something is missing.
+    pub(super) fn refused(&mut self, store: &Store) -> Result<(), SessionError> {
+        let Some(applying) = self.inbox.applying.take() else { return Ok(()) };
+        self.event(Event::BaseRefused { len_bytes: applying.len_bytes });
+        self.pulling.ask_at(self.now_ms);
+        self.answered(applying.id, store)
+    }
+}

@@ -1,0 +1,27 @@
+//! The behaviours of a session, one file each, over a network without loss, time or order of its own.
+
+#![cfg(test)]
+
+mod common;
+
+mod a_chain_forwards;
+mod audit_finds_damage;
+mod example_bytes;
+mod first_sync;
+mod garbage;
+mod handshake_refusals;
+mod held_push;
+mod lying_base;
+mod mesh_payload;
+mod mutated_streams;
+mod nothing_differs;
+mod one_record_push;
+mod random_networks;
+mod reader;
+mod reconnect;
+mod rounds;
+mod silence;
+mod slow_peer;
+mod store_refuses;
+mod two_sessions;
+mod unknown_frames;

@@ -1,0 +1,49 @@
+use rejoin_sync::{Event, Kind};
+
+use crate::common::Net;
+
+const WINDOW: u64 = 4_096;
+
+#[test]
+fn a_peer_that_does_not_read_gets_its_credit_and_no_byte_more() {
+    let mut net = Net::new(2);
+    let link = net.connect_with(0, 1, |_, config| config.bounds.credit_bytes = WINDOW);
+    net.end(link, 1).is_stalled = true;
+    for round in 0..200 {
+        net.write(0, round % 20, &"z".repeat(200));
+    }
+    let sent = net.status(link, 0).sent.of(Kind::Delta);
+    assert!(sent < WINDOW * 11 / 10, "{sent} bytes of deltas for a window of {WINDOW}");
+    net.end(link, 1).is_stalled = false;
+    net.advance(1_000);
+    net.assert_converged();
+    let sent = net.status(link, 0).sent.of(Kind::Delta);
+    assert!(sent < 3 * WINDOW, "caught up from the state: {sent} bytes for 200 writes to 20 cells");
+}
+
+#[test]
+fn a_store_that_is_slow_holds_back_credit() {
+    let mut net = Net::new(2);
+    let link = net.connect_with(0, 1, |_, config| config.bounds.credit_bytes = WINDOW);
+    net.end(link, 1).is_store_stalled = true;
+    for round in 0..200 {
+        net.write(0, round, &"z".repeat(200));
+    }
+    let sent = net.status(link, 0).sent.of(Kind::Delta);
+    assert!(sent < 4 * WINDOW, "{sent} bytes of deltas for a window of {WINDOW}");
+    net.end(link, 1).is_store_stalled = false;
+    let (store, now_ms) = (net.sites[1].store.clone(), net.now_ms);
+    net.end(link, 1).session.delta_applied(&store, now_ms);
+    net.run();
+    net.advance(1_000);
+    net.assert_converged();
+}
+
+#[test]
+fn a_delta_larger_than_the_whole_window_arrives() {
+    let mut net = Net::new(2);
+    (0..100).for_each(|key| net.sites[0].write(key, &"w".repeat(1_000)));
+    let link = net.connect_with(0, 1, |_, config| config.bounds.credit_bytes = WINDOW);
+    net.assert_converged();
+    assert_eq!(net.end(link, 1).count(|e| matches!(e, Event::Applied { .. })), 1);
+}

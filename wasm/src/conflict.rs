@@ -1,0 +1,99 @@
+//! A conflict as JavaScript sees it.
+
+use js_sys::{Array, Object, Reflect};
+use rejoin::path::TypeTag;
+use rejoin::value::{Item, Value};
+use rejoin::{Candidate, Limits};
+use wasm_bindgen::prelude::*;
+
+use crate::error::Refusal;
+use crate::path::path_to_js;
+use crate::value::{integer_to_js, item_from_js, item_to_js};
+
+/// A place where concurrent changes left more than a reader sees, as it was when it was listed.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Conflict {
+    conflict: rejoin::Conflict,
+}
+
+#[wasm_bindgen]
+impl Conflict {
+    /// A plain object that says everything about it; `index.d.ts` has its shape.
+    pub fn describe(&self) -> JsValue {
+        let description = Object::new();
+        put(&description, "path", path_to_js(self.conflict.path()));
+        match &self.conflict {
+            rejoin::Conflict::Siblings { tag, siblings, .. } => {
+                put(&description, "type", name(*tag).into());
+                let siblings: Array = siblings.iter().map(candidate).collect();
+                put(&description, "siblings", siblings.into());
+            }
+            rejoin::Conflict::Types { types, .. } => {
+                let types: Array = types.iter().map(|tag| JsValue::from_str(name(*tag))).collect();
+                put(&description, "types", types.into());
+            }
+            _ => {}
+        }
+        description.into()
+    }
+}
+
+impl Conflict {
+    pub(crate) const fn new(conflict: rejoin::Conflict) -> Self {
+        Self { conflict }
+    }
+
+    pub(crate) fn resolve(&self, replica: &rejoin::Replica, value: &JsValue) -> Result<(), Refusal> {
+        let item = item_from_js(value, Limits::default().value_bytes)?;
+        let value = storable(&item)?;
+        replica.resolve(&self.conflict, |_| Some(value))?;
+        Ok(())
+    }
+}
+
+fn storable(item: &Item) -> Result<Value, Refusal> {
+    let value = Value::from_item(item);
+    let value = value.map_err(|error| Refusal::new("unsupported-value", error.to_string()))?;
+    let (len_bytes, limit_bytes) = (value.as_bytes().len(), Limits::default().value_bytes);
+    if len_bytes > limit_bytes {
+        return Err(rejoin::WriteError::ValueTooLarge { len_bytes, limit_bytes }.into());
+    }
+    Ok(value)
+}
+
+fn candidate(candidate: &Candidate) -> JsValue {
+    let sibling = Object::new();
+    put(&sibling, "replica", candidate.dot.replica.to_string().into());
+    put(&sibling, "seq", integer_to_js(candidate.dot.seq.into()));
+    put(&sibling, "time", integer_to_js(candidate.hlc.physical_ms().into()));
+    put(&sibling, "deleted", candidate.value.is_none().into());
+    if let Some(value) = &candidate.value {
+        put(&sibling, "value", item_to_js(&value.to_item()));
+    }
+    sibling.into()
+}
+
+/// The name of a data type; for a path used in several ways a map is anything below it.
+const fn name(tag: TypeTag) -> &'static str {
+    match tag {
+        TypeTag::Register => "register",
+        TypeTag::RegisterLwwDelete => "lww-delete-register",
+        TypeTag::MvRegister => "mv-register",
+        TypeTag::MaxRegister => "max-register",
+        TypeTag::MinRegister => "min-register",
+        TypeTag::EnableWinsFlag => "flag",
+        TypeTag::DisableWinsFlag => "disable-wins-flag",
+        TypeTag::Counter => "counter",
+        TypeTag::BoundedCounter => "bounded-counter",
+        TypeTag::MapMarker => "map",
+        TypeTag::SetElement => "set",
+        TypeTag::RemoveWinsElement => "remove-wins-set",
+        _ => "unknown",
+    }
+}
+
+/// Sets a property of an object made here, which cannot fail.
+fn put(object: &Object, name: &str, value: JsValue) {
+    let _ = Reflect::set(object, &name.into(), &value);
+}
