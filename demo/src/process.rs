@@ -187,4 +187,61 @@ mod tests {
         let error = interrupt.pause(Duration::ZERO).unwrap_err();
         assert!(error.is::<Interrupted>());
     }
+
+    /// Reads a pipe that ends when the process that holds its other end does.
+    #[cfg(unix)]
+    fn rest_of(mut pipe: impl Read) -> Vec<u8> {
+        let mut rest = Vec::new();
+        pipe.read_to_end(&mut rest).unwrap();
+        rest
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_ends_with_its_handle_even_in_a_panic() {
+        let mut command = Command::new("sleep");
+        command.arg("600").stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = Process::start(&mut command).unwrap();
+        let output = process.child.stdout.take().unwrap();
+        let panicked = std::panic::catch_unwind(move || {
+            let _held = process;
+            panic!("on purpose");
+        });
+        assert!(panicked.is_err());
+        assert!(rest_of(output).is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_reads_its_input_is_left_to_end_by_itself() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "cat; echo left"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::start(&mut command).unwrap();
+        let output = process.child.stdout.take().unwrap();
+        drop(process);
+        assert_eq!(rest_of(output), b"left\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_that_fails_is_quoted_and_one_that_takes_too_long_is_ended() {
+        let outcome = |script: &str, patience: Duration| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            let mut running = Running::start(&mut command, "it".into(), patience).unwrap();
+            loop {
+                match running.poll() {
+                    Ok(None) => thread::yield_now(),
+                    Ok(Some(output)) => return output,
+                    Err(error) => return error.to_string(),
+                }
+            }
+        };
+        let long = Duration::from_secs(600);
+        assert_eq!(outcome("echo done", long), "done\n");
+        let failed = outcome("echo why >&2; exit 3", long);
+        assert!(failed.contains("`it` failed") && failed.contains("why"), "{failed}");
+        let late = outcome("sleep 600", Duration::ZERO);
+        assert_eq!(late, "`it` takes too long: raise --patience-s");
+    }
 }

@@ -16,6 +16,7 @@ pub(crate) struct Report {
     colours: bool,
     json: bool,
     chapter: u32,
+    after_blank: bool,
     facts: Map<String, Value>,
     checks: Vec<Check>,
 }
@@ -37,7 +38,8 @@ impl Report {
     }
 
     fn telling(out: Box<dyn Write>, json: bool) -> Self {
-        Self { out, colours: false, json, chapter: 0, facts: Map::new(), checks: Vec::new() }
+        let (facts, checks) = (Map::new(), Vec::new());
+        Self { out, colours: false, json, chapter: 0, after_blank: false, facts, checks }
     }
 
     /// Begins the next chapter.
@@ -47,25 +49,36 @@ impl Report {
     pub(crate) fn chapter(&mut self, title: &str) -> io::Result<()> {
         self.chapter = self.chapter.saturating_add(1);
         let heading = self.paint("1", &format!("{}  {title}", self.chapter));
-        writeln!(self.out, "\n{heading}")
+        self.blank()?;
+        self.after_blank = false;
+        writeln!(self.out, "{heading}")
     }
 
-    /// A line of the story; an empty one separates.
+    /// Some lines of the story.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
         for line in text.split('\n') {
-            let indent = if line.is_empty() { "" } else { "   " };
-            writeln!(self.out, "{indent}{line}")?;
+            writeln!(self.out, "   {line}")?;
         }
+        self.after_blank = false;
         Ok(())
+    }
+
+    /// An empty line, unless there is one already.
+    fn blank(&mut self) -> io::Result<()> {
+        if self.after_blank {
+            return Ok(());
+        }
+        self.after_blank = true;
+        writeln!(self.out)
     }
 
     /// A table.
     pub(crate) fn table(&mut self, table: &Table) -> io::Result<()> {
-        self.line("")?;
+        self.blank()?;
         for line in table.lines() {
             self.line(&line)?;
         }
-        self.line("")
+        self.blank()
     }
 
     /// States a claim of the verdict with what was seen of it.
@@ -92,7 +105,7 @@ impl Report {
             let line = if check.holds { line } else { format!("{line}: {}", check.detail) };
             self.line(&line)?;
         }
-        self.line("")?;
+        self.blank()?;
         let outcome = if good {
             self.paint("1;32", &format!("All {held} checks hold."))
         } else {
@@ -285,9 +298,20 @@ mod tests {
         let page = Page::default();
         let mut report = page.report();
         report.chapter("First").unwrap();
-        report.line("told\n\nin lines").unwrap();
+        report.line("told\nin lines").unwrap();
         report.chapter("Second").unwrap();
-        assert_eq!(page.text(), "\n1  First\n   told\n\n   in lines\n\n2  Second\n");
+        assert_eq!(page.text(), "\n1  First\n   told\n   in lines\n\n2  Second\n");
+    }
+
+    #[test]
+    fn a_table_stands_between_single_blank_lines() {
+        let page = Page::default();
+        let mut report = page.report();
+        report.line("before").unwrap();
+        report.table(&Table::new(["title"])).unwrap();
+        report.table(&Table::new(["title"])).unwrap();
+        report.chapter("After").unwrap();
+        assert_eq!(page.text(), "   before\n\n   title\n\n   title\n\n1  After\n");
     }
 
     #[test]

@@ -149,8 +149,7 @@ impl Story<'_> {
 
         self.fleet.right_link().cut();
         report.line("During the cut, each one acknowledged before the next is made:")?;
-        self.make_all(&script.left, report)?;
-        self.make_all(&script.right, report)?;
+        self.make_all(script.left.iter().chain(&script.right), report)?;
         self.model.merge(&changes(&script.left), &changes(&script.right))?;
         let apart = self.fleet.await_two_sides()?;
         let found = if apart { "a and b agree, c has another state" } else { "no difference" };
@@ -242,7 +241,8 @@ impl Story<'_> {
             0 => format!("{} registers, counters and sets", self.model.len()),
             several => {
                 let quoted: Vec<_> = differences.into_iter().take(MAX_QUOTED).collect();
-                format!("{several} differences\n       {}", quoted.join("\n       "))
+                let noun = if several == 1 { "difference" } else { "differences" };
+                format!("{several} {noun}\n       {}", quoted.join("\n       "))
             }
         };
         Ok(report.check("the state is the one computed without Rejoin", equal, &found)?)
@@ -259,7 +259,11 @@ impl Story<'_> {
     }
 
     /// Makes changes one after the other and tells them.
-    fn make_all(&self, made: &[(Place, Change)], report: &mut Report) -> Result<()> {
+    fn make_all<'s>(
+        &self,
+        made: impl IntoIterator<Item = &'s (Place, Change)>,
+        report: &mut Report,
+    ) -> Result<()> {
         let mut table = Table::new(["at", "change"]);
         for (place, change) in made {
             let node = self.fleet.node(*place);

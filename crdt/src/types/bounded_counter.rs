@@ -53,7 +53,7 @@ pub struct BoundedCounter {
 
 /// A replica may not take more from a bounded counter than it holds rights for. Nothing was changed.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("{missing} more rights are needed here; {} other replicas hold some", holders.len())]
+#[error("rights missing here: {missing}; other holders: {}", holders.len())]
 pub struct Shortfall {
     /// How many rights are missing.
     pub missing: u64,

@@ -2,7 +2,7 @@
 //!
 //! A write carries the minimum of its own value and of every value it has seen, because it supersedes
 //! them. Concurrent values stay apart: folding them on receipt would make replicas of equal context
-//! differ (see `docs/decisions/0006-no-folding-by-value.md`).
+//! differ, with no delta left to send.
 
 use crate::cell::CellRef;
 use crate::delta::Delta;

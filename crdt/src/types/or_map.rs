@@ -24,7 +24,7 @@ use crate::view::CellKey;
 /// use rejoin_crdt::{OrMap, OrSet, ReplicaId};
 ///
 /// let mut a = OrMap::<String, OrSet<String>>::new(ReplicaId::from_u128(1));
-/// let mut b = OrMap::new(ReplicaId::from_u128(2));
+/// let mut b = a.with_replica(ReplicaId::from_u128(2));
 /// b.join(&a.update("fruit", |set| set.add("apple")))?;
 /// let removed = a.remove("fruit");
 /// let added = b.update("fruit", |set| set.add("pear"));

@@ -3,11 +3,16 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use fastrand::Rng;
+
 use crate::allocation::peak_of;
 use crate::mutation::Mutator;
 
 /// Inputs longer than this are not cut and flipped at every position.
 const EXHAUSTIVE_BYTES: usize = 1_024;
+
+/// For so many mutations there is one input that is well-formed and untrue.
+const LIES_ONE_IN: u64 = 4;
 
 /// Something that takes bytes from outside.
 pub trait Decoder {
@@ -25,6 +30,12 @@ pub trait Decoder {
     /// # Errors
     /// What must not be.
     fn check(&mut self, bytes: &[u8], output: Self::Output) -> Result<&'static str, String>;
+
+    /// Makes another input in the right form that says something else, from two valid inputs; `None`
+    /// if form is all that this decoder judges.
+    fn lie(&mut self, _: &[u8], _: &[u8], _: &mut Rng) -> Option<Vec<u8>> {
+        None
+    }
 
     /// How many bytes decoding `len` bytes may allocate.
     fn allowance_bytes(&self, len: usize) -> usize;
@@ -87,10 +98,16 @@ impl Lane {
         let mut mutator = Mutator::new(self.seed);
         let mut bytes = Vec::new();
         for _ in 0..self.mutations {
-            mutator.pick(&self.seeds).clone_into(&mut bytes);
-            let other = mutator.pick(&self.seeds);
+            let (seed, other) = (mutator.pick(&self.seeds), mutator.pick(&self.seeds));
+            seed.clone_into(&mut bytes);
             mutator.mutate(&mut bytes, other);
             attempt(decoder, &bytes, &mut tally)?;
+        }
+        let mut random = Rng::with_seed(self.seed);
+        for _ in 0..self.mutations / LIES_ONE_IN {
+            let (seed, other) = (mutator.pick(&self.seeds), mutator.pick(&self.seeds));
+            let Some(lie) = decoder.lie(seed, other, &mut random) else { break };
+            attempt(decoder, &lie, &mut tally)?;
         }
         println!("{tally}");
         Ok(tally)

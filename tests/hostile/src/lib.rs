@@ -13,6 +13,7 @@
 mod allocation;
 pub mod decoders;
 mod lane;
+mod lie;
 mod mutation;
 mod seeds;
 mod state;

@@ -11,15 +11,18 @@
     reason = "a position unknown to the world is a mistake of the simulator and must stop it"
 )]
 
+mod judge;
+mod network;
 mod report;
 mod site;
 mod workload;
 mod world;
 
+pub use network::Network;
 pub use report::{Failure, Tally};
 pub use world::{Shape, World};
 
-/// Runs one history and returns what it did.
+/// Runs one history of deltas that are thrown about by hand, and returns what it did.
 ///
 /// # Errors
 /// Says what differed from the oracle, at which step.
@@ -30,4 +33,17 @@ pub fn run(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
     }
     world.heal()?;
     Ok(world.into_tally())
+}
+
+/// Runs one history of sessions, and returns what it did.
+///
+/// # Errors
+/// Says what differed from the oracle, or which honest session failed, at which step.
+pub fn run_sessions(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
+    let mut network = Network::new(seed, shape);
+    for _ in 0..shape.steps {
+        network.step()?;
+    }
+    network.heal()?;
+    Ok(network.into_tally())
 }

@@ -1,18 +1,35 @@
 //! One simulated replica.
 
-use rejoin_crdt::document::{Document, DocumentStore, DocumentView, Tx};
+use fastrand::Rng;
+use rejoin_crdt::document::{Document, DocumentStore, DocumentView, Tx, WriteError};
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError};
 use rejoin_crdt::{
-    Authority, Commit, Context, Delta, InvalidDelta, JoinError, KeyRange, Limits, ReplicaId, Staged,
+    AuthorisedDelta, Authority, Commit, Context, Delta, InvalidDelta, JoinError, KeyRange, Limits,
+    ReplicaId, Staged,
 };
+use rejoin_oracle::Op;
+
+use crate::judge::Judge;
+use crate::report::Tally;
+use crate::workload::{operation, perform, subtree};
 
 pub(crate) struct Site {
     document: Document,
     pub(crate) replica: ReplicaId,
     /// How far its system clock is off.
     skew_ms: u64,
+}
+
+/// Replicas with ids in random order, since nothing may depend on who is greater, some of them with a
+/// clock that is off.
+pub(crate) fn sites(rng: &mut Rng, count: usize) -> Vec<Site> {
+    let site = |_| {
+        let skew_ms = if rng.u8(..3) == 0 { rng.u64(..5_000) } else { 0 };
+        Site::new(ReplicaId::from_u128(rng.u128(1..)), skew_ms)
+    };
+    (0..count).map(site).collect()
 }
 
 /// Why a replica took nothing from a delta.
@@ -29,7 +46,7 @@ pub(crate) enum Refused {
 }
 
 impl Site {
-    pub(crate) fn new(replica: ReplicaId, skew_ms: u64) -> Self {
+    fn new(replica: ReplicaId, skew_ms: u64) -> Self {
         Self { document: Document::default(), replica, skew_ms }
     }
 
@@ -46,7 +63,7 @@ impl Site {
     }
 
     /// Prepares a transaction.
-    pub(crate) fn transact<T>(
+    fn transact<T>(
         &mut self,
         now_ms: u64,
         change: impl FnOnce(&mut Tx<'_>) -> T,
@@ -58,7 +75,7 @@ impl Site {
     }
 
     /// Commits a transaction; nothing else has happened since it was prepared.
-    pub(crate) fn commit(&mut self, staged: Staged<Key, Value>) -> Commit<Key> {
+    fn commit(&mut self, staged: Staged<Key, Value>) -> Commit<Key> {
         match self.document.commit(staged) {
             Ok(commit) => commit,
             Err(error) => unreachable!("{error}"),
@@ -80,10 +97,78 @@ impl Site {
         let Ok(delta) = valid.authorise(&Authority::Full) else {
             return Ok(Commit::default());
         };
-        self.document.join(delta, own, now_ms + self.skew_ms).map_err(|error| match error {
+        self.join_authorised(delta, own, now_ms).map_err(|error| match error {
             JoinError::Gap { .. } => Refused::Gap,
             other => Refused::Impostor(other),
         })
+    }
+
+    pub(crate) fn join_authorised(
+        &mut self,
+        delta: AuthorisedDelta<Key, Value>,
+        own: Option<ReplicaId>,
+        now_ms: u64,
+    ) -> Result<Commit<Key>, JoinError> {
+        self.document.join(delta, own, now_ms + self.skew_ms)
+    }
+
+    /// Runs a random transaction, and now and then takes it back.
+    pub(crate) fn write(
+        &mut self,
+        rng: &mut Rng,
+        now_ms: u64,
+        at: usize,
+        judge: &mut Judge,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let count = if rng.u8(..4) == 0 { rng.usize(2..4) } else { 1 };
+        let random_op = |_| {
+            let place = rng.usize(..judge.places.len());
+            (place, operation(rng, judge.places[place].kind))
+        };
+        let plan: Vec<(usize, Op)> = (0..count).map(random_op).collect();
+        let before = self.store().last_seq(self.replica);
+        let (staged, done) = self.transact(now_ms, |tx| {
+            let hlc = tx.hlc().to_u64();
+            let mut one = |&(place, op): &(usize, Op)| {
+                Ok(perform(tx, &judge.places[place], op)?.then_some((place, op, hlc)))
+            };
+            plan.iter().map(&mut one).collect::<Result<Vec<_>, WriteError>>()
+        });
+        let done = done.map_err(|error| format!("a small write was refused: {error}"))?;
+        tally.operations += plan.len() as u64;
+        if rng.u8(..10) == 0 {
+            return Ok(());
+        }
+        self.commit(staged);
+        let done: Vec<_> = done.into_iter().flatten().collect();
+        tally.changes += done.len() as u64;
+        judge.wrote(at, self.replica, before, &done);
+        Ok(())
+    }
+
+    /// Deletes a random subtree.
+    pub(crate) fn delete_subtree(
+        &mut self,
+        rng: &mut Rng,
+        now_ms: u64,
+        at: usize,
+        judge: &mut Judge,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let path = subtree(rng, &judge.places);
+        let before = self.store().last_seq(self.replica);
+        let (staged, deleted) = self.transact(now_ms, |tx| tx.delete(&path));
+        deleted.map_err(|error| format!("a deletion was refused: {error}"))?;
+        tally.operations += 1;
+        let commit = self.commit(staged);
+        if !commit.ranges.is_empty() {
+            tally.changes += 1;
+            tally.subtree_deletions += 1;
+            tally.segmented_deletions += u64::from(commit.ranges.len() > 1);
+            judge.deleted(at, self.replica, before, &commit);
+        }
+        Ok(())
     }
 
     /// Saves the whole state and loads it into an empty document.

@@ -1,16 +1,14 @@
 //! A world of replicas and the network between them, driven by one generator.
 
 use fastrand::Rng;
-use rejoin_crdt::document::WriteError;
 use rejoin_crdt::path::Key;
-use rejoin_crdt::{Context, KeyRange, ReplicaId, planted, wire};
-use rejoin_oracle::{History, Kind, Op, Snapshot, Stamp};
+use rejoin_crdt::{Context, KeyRange, wire};
+use rejoin_oracle::Snapshot;
 
+use crate::judge::{Judge, audit};
 use crate::report::{Failure, Tally};
-use crate::site::{Refused, Site};
-use crate::workload::{
-    Place, operation, partial_range, perform, read, siblings, specs, subtree, universe,
-};
+use crate::site::{Refused, Site, sites};
+use crate::workload::{partial_range, universe};
 
 /// The size of a history.
 #[derive(Clone, Copy, Debug)]
@@ -54,20 +52,19 @@ struct Weather {
 }
 
 /// Replicas, messages in flight, and the oracle that knows what each replica must show.
+#[allow(missing_debug_implementations, reason = "a failure prints the seed, which says everything")]
 pub struct World {
     seed: u64,
     rng: Rng,
     step: u64,
-    places: Vec<Place>,
     sites: Vec<Site>,
-    history: History,
+    judge: Judge,
     flight: Vec<Message>,
     weather: Weather,
     /// Until when which pairs cannot talk.
     partition: Option<(u64, Vec<bool>)>,
     /// What each replica remembers of every other one's context; stale on purpose.
     remembered: Vec<Vec<Context<Key>>>,
-    txn: u64,
     tally: Tally,
 }
 
@@ -76,11 +73,7 @@ impl World {
     pub fn new(seed: u64, shape: &Shape) -> Self {
         let mut rng = Rng::with_seed(seed);
         let places = universe(&mut rng, shape.groups, shape.places_per_group);
-        // Ids in random order: nothing may depend on who is greater.
-        let ids: Vec<u128> = (0..shape.sites).map(|_| rng.u128(1..)).collect();
-        let skew = |rng: &mut Rng| if rng.u8(..3) == 0 { rng.u64(..5_000) } else { 0 };
-        let sites =
-            ids.iter().map(|id| Site::new(ReplicaId::from_u128(*id), skew(&mut rng))).collect();
+        let sites = sites(&mut rng, shape.sites);
         let weather = Weather {
             drop_percent: if rng.bool() { rng.u8(..60) } else { 0 },
             duplicate_percent: if rng.bool() { rng.u8(..50) } else { 0 },
@@ -90,14 +83,12 @@ impl World {
         Self {
             seed,
             step: 0,
-            history: History::new(shape.sites, specs(&places)),
+            judge: Judge::new(shape.sites, places),
             remembered: vec![vec![Context::default(); shape.sites]; shape.sites],
             flight: Vec::new(),
             partition: None,
-            txn: 0,
             tally: Tally { histories: 1, ..Tally::default() },
             rng,
-            places,
             sites,
             weather,
         }
@@ -154,73 +145,24 @@ impl World {
 
     /// What was done.
     pub fn into_tally(mut self) -> Tally {
-        self.tally.concurrent = self.history.concurrent_count() as u64;
+        self.tally.concurrent = self.judge.history.concurrent_count() as u64;
         self.tally
     }
 
     fn write(&mut self) -> Result<(), Failure> {
         let at = self.rng.usize(..self.sites.len());
-        let count = if self.rng.u8(..4) == 0 { self.rng.usize(2..4) } else { 1 };
-        let plan: Vec<_> = (0..count)
-            .map(|_| {
-                let place = self.rng.usize(..self.places.len());
-                (place, operation(&mut self.rng, self.places[place].kind))
-            })
-            .collect();
-        let places = &self.places;
-        let before = self.sites[at].store().last_seq(self.sites[at].replica);
-        let (staged, done) = self.sites[at].transact(self.step, |tx| {
-            let hlc = tx.hlc().to_u64();
-            let mut perform = |&(place, op): &(usize, Op)| {
-                Ok(perform(tx, &places[place], op)?.then_some((place, op, hlc)))
-            };
-            plan.iter().map(&mut perform).collect::<Result<Vec<_>, WriteError>>()
-        });
-        let done = match done {
-            Ok(done) => done,
-            Err(error) => return self.fail(at, format!("a small write was refused: {error}")),
-        };
-        self.tally.operations += plan.len() as u64;
-        if self.rng.u8(..10) == 0 {
-            // Rolled back: nothing may have changed.
-            return self.compare(at);
-        }
-        self.sites[at].commit(staged);
-        self.txn += 1;
-        let replica = u128::from_be_bytes(*self.sites[at].replica.as_bytes());
-        // Every operation that had anything to do took the next dot.
-        for (seq, (place, op, hlc)) in (before + 1..).zip(done.into_iter().flatten()) {
-            self.tally.changes += 1;
-            self.history.apply(at, self.txn, place, op, Stamp { hlc, replica, seq });
-        }
+        let (judge, tally) = (&mut self.judge, &mut self.tally);
+        let written = self.sites[at].write(&mut self.rng, self.step, at, judge, tally);
+        written.or_else(|what| self.fail(at, what))?;
         self.compare(at)
     }
 
     fn delete_subtree(&mut self) -> Result<(), Failure> {
         let at = self.rng.usize(..self.sites.len());
-        let path = subtree(&mut self.rng, &self.places);
-        let (staged, deleted) = self.sites[at].transact(self.step, |tx| tx.delete(&path));
-        if let Err(error) = deleted {
-            return self.fail(at, format!("a deletion was refused: {error}"));
-        }
-        self.tally.operations += 1;
-        let commit = self.sites[at].commit(staged);
-        // Where a segment holds nothing live, nothing is deleted and nothing recorded.
-        let places = self.places_in(&commit.ranges);
-        if !commit.ranges.is_empty() {
-            self.txn += 1;
-            self.tally.changes += 1;
-            self.tally.subtree_deletions += 1;
-            self.tally.segmented_deletions += u64::from(commit.ranges.len() > 1);
-            self.history.delete_subtree(at, self.txn, &places);
-        }
+        let (judge, tally) = (&mut self.judge, &mut self.tally);
+        let deleted = self.sites[at].delete_subtree(&mut self.rng, self.step, at, judge, tally);
+        deleted.or_else(|what| self.fail(at, what))?;
         self.compare(at)
-    }
-
-    /// The positions of the places in some ranges.
-    fn places_in(&self, ranges: &[KeyRange<Key>]) -> Vec<usize> {
-        let covered = |at: &usize| ranges.iter().any(|r| r.contains(&self.places[*at].key));
-        (0..self.places.len()).filter(covered).collect()
     }
 
     /// Puts a delta on its way: the answer to a pull, or a push on what is remembered of the peer.
@@ -232,7 +174,7 @@ impl World {
         }
         let range = if self.rng.u8(..100) < self.weather.partial_percent {
             self.tally.partial += 1;
-            partial_range(&mut self.rng, &self.places)
+            partial_range(&mut self.rng, &self.judge.places)
         } else {
             KeyRange::full()
         };
@@ -276,7 +218,7 @@ impl World {
         let delta = self.sites[from].delta(base, range);
         let due = self.step + self.rng.u64(..=self.weather.max_delay);
         let ranges = delta.parts.iter().map(|part| part.range.clone()).collect();
-        let knowledge = self.history.knowledge(from);
+        let knowledge = self.judge.history.knowledge(from);
         Message { from, to, due, delta: wire::encode_delta(&delta), ranges, knowledge }
     }
 
@@ -296,8 +238,8 @@ impl World {
         match self.sites[to].join(&delta, self.step) {
             Ok(_) => {
                 self.tally.applied += 1;
-                let places = self.places_in(&ranges);
-                self.history.deliver_snapshot(&knowledge, to, &places);
+                let places = self.judge.places_in(&ranges);
+                self.judge.history.deliver_snapshot(&knowledge, to, &places);
             }
             Err(Refused::Gap) => self.tally.gaps += 1,
             Err(refused) => {
@@ -323,57 +265,14 @@ impl World {
         Ok(())
     }
 
-    /// Compares one replica with the oracle on every key.
     fn compare(&self, at: usize) -> Result<(), Failure> {
-        let site = &self.sites[at];
-        let view = site.view();
-        for (index, place) in self.places.iter().enumerate() {
-            let expected = self.history.value(at, index);
-            let found = read(&view, place);
-            if found != expected {
-                let what = format!(
-                    "{:?} {} reads {found:?}, must be {expected:?}",
-                    place.kind, place.path
-                );
-                return self.fail(at, what);
-            }
-            if place.kind == Kind::LwwRegister || place.kind == Kind::MvRegister {
-                let (found, expected) = (siblings(&view, place), self.history.siblings(at, index));
-                if found != expected {
-                    let what =
-                        format!("siblings at {}: {found:?}, must be {expected:?}", place.path);
-                    return self.fail(at, what);
-                }
-                let differ = expected.windows(2).any(|pair| pair[0] != pair[1]);
-                if differ != view.conflicts(&place.path).next().is_some() {
-                    let what = format!("conflicts at {} are not listed as they are", place.path);
-                    return self.fail(at, what);
-                }
-            }
-        }
-        if !view.cells().is_hydrating()
-            && let Some(torn) = self.history.torn(at)
-        {
-            return self.fail(at, format!("a part of a transaction is visible: {torn:?}"));
-        }
-        if !planted::any_planted()
-            && let Err(violation) = site.store().verify(Some(site.replica))
-        {
-            return self.fail(at, format!("invariant {violation}"));
-        }
-        Ok(())
+        self.judge.compare(at, &self.sites[at]).or_else(|what| self.fail(at, what))
     }
 
-    /// Invariant I11: equal contexts mean equal fingerprints.
     fn audit(&mut self, a: usize, b: usize) -> Result<(), Failure> {
-        let (left, right) = (self.sites[a].store().view(), self.sites[b].store().view());
-        if left.context() != right.context() {
-            return Ok(());
-        }
-        self.tally.audits += 1;
-        let range = KeyRange::full();
-        if left.fingerprint(&range) != right.fingerprint(&range) {
-            return self.fail(b, format!("I11: equal context as replica {a}, different state"));
+        match audit(&self.sites[a], &self.sites[b]) {
+            Ok(compared) => self.tally.audits += u64::from(compared),
+            Err(what) => return self.fail(b, what),
         }
         Ok(())
     }

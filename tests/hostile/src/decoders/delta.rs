@@ -1,6 +1,7 @@
 //! Deltas, all the way: decoded, validated, joined by a store with content, read, written on top of,
 //! and sent on.
 
+use fastrand::Rng;
 use rejoin_crdt::document::Document;
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
@@ -11,6 +12,7 @@ use rejoin_crdt::{
 use super::vector::has_unknown_elements;
 use super::{Bound, ensure};
 use crate::lane::{Decoder, Lane};
+use crate::lie::lie;
 use crate::seeds;
 use crate::state::{NOW_MS, RECEIVER, World, nothing, pull, transact};
 
@@ -53,8 +55,9 @@ impl Deltas {
             return Ok("refused by the store");
         };
         store.verify(Some(RECEIVER)).map_err(|violation| format!("invariant: {violation}"))?;
-        let floor = store.view().context().floor();
-        ensure(floor.covers(store.horizon()), "horizon: above what has been incorporated")?;
+        let uniform = store.view().context().uniform();
+        let covered = uniform.is_none_or(|context| context.covers(store.horizon()));
+        ensure(covered, "horizon: above what has been incorporated")?;
         if state == self.state && commit.is_empty() {
             return Ok("joined without effect");
         }
@@ -115,6 +118,13 @@ impl Decoder for Deltas {
             Ok(delta) => self.join(delta),
             Err(error) => Err(format!("authority: {error}")),
         }
+    }
+
+    fn lie(&mut self, bytes: &[u8], other: &[u8], random: &mut Rng) -> Option<Vec<u8>> {
+        let mut delta = wire::decode_delta(bytes, &Limits::default()).ok()?;
+        let other = wire::decode_delta(other, &Limits::default()).ok()?;
+        lie(&mut delta, &other, random);
+        Some(wire::encode_delta(&delta))
     }
 
     fn allowance_bytes(&self, len: usize) -> usize {

@@ -1,0 +1,130 @@
+//! What the oracle is told, and what it is asked.
+//!
+//! The oracle names an operation by its position in the history, the engine by a dot; the judge knows
+//! both names. What a replica knows can be told in two ways: by what a message covered when it was
+//! sent, or by what the replica's own context claims. Either way every reading must follow from it.
+
+use rejoin_crdt::document::DocumentView;
+use rejoin_crdt::path::Key;
+use rejoin_crdt::{Commit, Context, Dot, KeyRange, ReplicaId, planted};
+use rejoin_oracle::{History, Kind, Op, OpId, Stamp};
+
+use crate::site::Site;
+use crate::workload::{Place, read, siblings, specs};
+
+/// The history of a world, by both names.
+pub(crate) struct Judge {
+    pub(crate) history: History,
+    pub(crate) places: Vec<Place>,
+    /// The dot of every operation, in the order in which they were issued.
+    dots: Vec<(OpId, Dot)>,
+    txn: u64,
+}
+
+impl Judge {
+    pub(crate) fn new(sites: usize, places: Vec<Place>) -> Self {
+        let history = History::new(sites, specs(&places));
+        Self { history, places, dots: Vec::new(), txn: 0 }
+    }
+
+    /// A transaction was committed whose operations took the dots after `before`, in order.
+    pub(crate) fn wrote(
+        &mut self,
+        at: usize,
+        replica: ReplicaId,
+        before: u64,
+        ops: &[(usize, Op, u64)],
+    ) {
+        self.txn += 1;
+        let id = u128::from_be_bytes(*replica.as_bytes());
+        for (seq, &(place, op, hlc)) in (before + 1..).zip(ops) {
+            let op = self.history.apply(at, self.txn, place, op, Stamp { hlc, replica: id, seq });
+            self.dots.push((op, Dot::new(replica, seq)));
+        }
+    }
+
+    /// A subtree was deleted, by one range tombstone for each range of the commit. Where a segment
+    /// holds nothing live, nothing is deleted and nothing recorded.
+    pub(crate) fn deleted(
+        &mut self,
+        at: usize,
+        replica: ReplicaId,
+        before: u64,
+        commit: &Commit<Key>,
+    ) {
+        self.txn += 1;
+        for (seq, range) in (before + 1..).zip(&commit.ranges) {
+            let places = self.places_in(std::slice::from_ref(range));
+            let op = self.history.delete_subtree(at, self.txn, &places);
+            self.dots.push((op, Dot::new(replica, seq)));
+        }
+    }
+
+    /// The positions of the places in some ranges.
+    pub(crate) fn places_in(&self, ranges: &[KeyRange<Key>]) -> Vec<usize> {
+        let covered = |at: &usize| ranges.iter().any(|r| r.contains(&self.places[*at].key));
+        (0..self.places.len()).filter(covered).collect()
+    }
+
+    /// A replica knows from now on what its context claims.
+    pub(crate) fn believe(&mut self, at: usize, context: &Context<Key>) {
+        let claimed = |place: usize, op: OpId| {
+            let name = self.dots.binary_search_by(|(id, _)| id.cmp(&op));
+            name.is_ok_and(|n| context.at(&self.places[place].key).contains(self.dots[n].1))
+        };
+        let knowledge = self.history.knowledge_of(claimed);
+        self.history.replace(at, knowledge);
+    }
+
+    /// Compares one replica with the oracle at every place.
+    pub(crate) fn compare(&self, at: usize, site: &Site) -> Result<(), String> {
+        let view = site.view();
+        for (index, place) in self.places.iter().enumerate() {
+            let expected = self.history.value(at, index);
+            let found = read(&view, place);
+            if found != expected {
+                let Place { kind, path, .. } = place;
+                return Err(format!("{kind:?} {path} reads {found:?}, must be {expected:?}"));
+            }
+            if place.kind == Kind::LwwRegister || place.kind == Kind::MvRegister {
+                self.compare_siblings(at, index, &view)?;
+            }
+        }
+        if !view.cells().is_hydrating()
+            && let Some(torn) = self.history.torn(at)
+        {
+            return Err(format!("a part of a transaction is visible: {torn:?}"));
+        }
+        if !planted::any_planted()
+            && let Err(violation) = site.store().verify(Some(site.replica))
+        {
+            return Err(format!("invariant {violation}"));
+        }
+        Ok(())
+    }
+
+    fn compare_siblings(&self, at: usize, index: usize, view: &DocumentView) -> Result<(), String> {
+        let place = &self.places[index];
+        let (found, expected) = (siblings(view, place), self.history.siblings(at, index));
+        if found != expected {
+            return Err(format!("siblings at {}: {found:?}, must be {expected:?}", place.path));
+        }
+        let differ = expected.windows(2).any(|pair| pair[0] != pair[1]);
+        if differ != view.conflicts(&place.path).next().is_some() {
+            return Err(format!("conflicts at {} are not listed as they are", place.path));
+        }
+        Ok(())
+    }
+}
+
+/// Invariant I11: equal contexts mean equal fingerprints. Returns whether they were equal.
+pub(crate) fn audit(a: &Site, b: &Site) -> Result<bool, String> {
+    if a.context() != b.context() {
+        return Ok(false);
+    }
+    let (range, left, right) = (KeyRange::full(), a.store().view(), b.store().view());
+    if left.fingerprint(&range) != right.fingerprint(&range) {
+        return Err("I11: equal contexts, different states".to_owned());
+    }
+    Ok(true)
+}
