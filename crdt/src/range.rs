@@ -80,6 +80,16 @@ impl<K: Ord + Clone> KeyRange<K> {
     }
 }
 
+impl<K: Ord + Clone> KeyRange<K> {
+    /// The keys of this range that are not in `other`: what lies before it and what lies behind it.
+    pub fn without(&self, other: &Self) -> impl Iterator<Item = Self> + use<K> {
+        let before = other.start.clone().map(|start| Self { start: None, end: Some(start) });
+        let behind = other.end.clone().map(|end| Self { start: Some(end), end: None });
+        let own = self.clone();
+        [before, behind].into_iter().flatten().filter_map(move |rest| own.intersect(&rest))
+    }
+}
+
 /// Whether a range that starts at `a` starts at or before one that starts at `b`.
 fn starts_no_later<K: Ord>(a: Option<&K>, b: Option<&K>) -> bool {
     match (a, b) {
@@ -117,6 +127,19 @@ mod tests {
         assert!(KeyRange::full().covers(&range(Some(1), None)));
         assert!(!range(Some(1), None).covers(&KeyRange::full()));
         assert!(range(Some(1), Some(9)).covers(&range(Some(1), Some(9))));
+    }
+
+    #[test]
+    fn a_range_without_another_is_what_lies_before_and_behind_it() {
+        let without = |a: &KeyRange<i32>, b: &KeyRange<i32>| a.without(b).collect::<Vec<_>>();
+        let r = range(Some(2), Some(9));
+        assert_eq!(
+            without(&r, &range(Some(4), Some(5))),
+            [range(Some(2), Some(4)), range(Some(5), Some(9))]
+        );
+        assert_eq!(without(&r, &range(None, Some(5))), [range(Some(5), Some(9))]);
+        assert_eq!(without(&r, &range(Some(20), None)), [r.clone()]);
+        assert_eq!(without(&r, &KeyRange::full()), []);
     }
 
     #[test]

@@ -28,6 +28,24 @@ pub struct RangeTombstone<K> {
     pub seen: VersionVector,
 }
 
+impl<K: Ord + Clone> RangeTombstone<K> {
+    /// Whether a key that both cover needs only this one.
+    fn dominates(&self, other: &Self) -> bool {
+        self.dot != other.dot
+            && self.seen.covers(&other.seen)
+            && (self.seen != other.seen || self.dot > other.dot)
+    }
+
+    /// What is left of this one where `other` does not make it superfluous.
+    fn beside(&self, other: &Self) -> Vec<Self> {
+        if !other.dominates(self) {
+            return vec![self.clone()];
+        }
+        let rest = self.range.without(&other.range);
+        rest.map(|range| Self { range, ..self.clone() }).collect()
+    }
+}
+
 /// The range tombstones of a store, by dot.
 ///
 /// One dot may have several pieces here: a delta brings the part that lies in its range.
@@ -43,20 +61,29 @@ impl<K> Default for RangeTombstones<K> {
 }
 
 impl<K: Ord + Clone> RangeTombstones<K> {
-    /// Adds a range tombstone; whichever of it and the others removes nothing more is left out.
+    /// Adds a range tombstone, and leaves out whatever removes nothing more: for each key, what has
+    /// seen no more than another one that covers the key. Of two that have seen the same, the one with
+    /// the greater dot stays. Deciding key by key makes the result independent of the order in which
+    /// the pieces arrive.
     pub(crate) fn insert(&mut self, tombstone: RangeTombstone<K>) {
-        let dominated = |lesser: &RangeTombstone<K>, greater: &RangeTombstone<K>| {
-            greater.range.covers(&lesser.range) && greater.seen.covers(&lesser.seen)
-        };
-        if self.iter().any(|other| dominated(&tombstone, other)) {
+        let mut rest = vec![tombstone.range.clone()];
+        for other in self.iter().filter(|other| other.dominates(&tombstone)) {
+            rest = rest.iter().flat_map(|range| range.without(&other.range)).collect();
+        }
+        if rest.is_empty() {
             return;
         }
-        self.by_dot.retain(|_, pieces| {
-            pieces.retain(|other| !dominated(other, &tombstone));
-            !pieces.is_empty()
-        });
+        let overlapped = |other: &RangeTombstone<K>| {
+            tombstone.dominates(other) && tombstone.range.intersect(&other.range).is_some()
+        };
+        if self.iter().any(overlapped) {
+            self.by_dot.retain(|_, pieces| {
+                *pieces = pieces.iter().flat_map(|piece| piece.beside(&tombstone)).collect();
+                !pieces.is_empty()
+            });
+        }
         let pieces = self.by_dot.entry(tombstone.dot).or_default();
-        pieces.push(tombstone);
+        pieces.extend(rest.into_iter().map(|range| RangeTombstone { range, ..tombstone.clone() }));
         join_touching(pieces);
     }
 
@@ -125,7 +152,23 @@ mod tests {
         all.insert(tombstone(Dot::new(B, 3), 5, 6, 7));
         assert_eq!(all.iter().map(|t| t.dot.seq).collect::<Vec<_>>(), [2]);
         all.insert(tombstone(Dot::new(B, 4), 5, 6, 10));
-        assert_eq!(all.iter().map(|t| t.dot.seq).collect::<Vec<_>>(), [2, 4]);
+        let places: Vec<_> = all.iter().map(|t| (t.dot.seq, t.range.start, t.range.end)).collect();
+        assert_eq!(places, [(2, Some(0), Some(5)), (2, Some(6), Some(30)), (4, Some(5), Some(6))]);
+    }
+
+    #[test]
+    fn of_two_that_have_seen_the_same_the_greater_dot_stays_whatever_came_first() {
+        let (a, b) = (Dot::new(A, 9), Dot::new(B, 1));
+        let pieces = [tombstone(a, 0, 20, 5), tombstone(b, 10, 30, 5), tombstone(a, 20, 25, 5)];
+        let places = |order: [usize; 3]| {
+            let mut all = RangeTombstones::default();
+            order.iter().for_each(|at| all.insert(pieces[*at].clone()));
+            all.iter().map(|t| (t.dot, t.range.start, t.range.end)).collect::<Vec<_>>()
+        };
+        let expected = [(a, Some(0), Some(10)), (b, Some(10), Some(30))];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
+            assert_eq!(places(order), expected);
+        }
     }
 
     #[test]

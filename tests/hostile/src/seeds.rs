@@ -5,13 +5,18 @@ use rejoin_crdt::path::{IntoPath, Key, Path, TypeTag};
 use rejoin_crdt::value::{Int, Item, MapKey, Timestamp, Value};
 use rejoin_crdt::{Delta, Fingerprint, KeyRange, wire};
 
-use crate::state::{Built, REPLICAS, World, nothing, pull, pull_range, transact};
+use crate::state::{Built, NEWCOMER, World, nothing, pull, pull_range, transact};
+
+/// The keys of one subtree and all behind it.
+pub(crate) fn shop() -> KeyRange<Key> {
+    KeyRange::new(Some("shop".into_path().start()), None)
+}
 
 /// Deltas of the world: for the receiver, for a newcomer, of a range, of one change, of a replica
 /// that is catching up, and one that is large.
 pub(crate) fn deltas(world: &World) -> Built<Vec<Vec<u8>>> {
     let received = world.receiver.store().view().context().clone();
-    let range = KeyRange::new(Some(("shop",).into_path().start()), None);
+    let range = shop();
     let mut deltas = Vec::new();
     for writer in &world.writers {
         deltas.push(writer.store().delta_since(&received));
@@ -41,14 +46,13 @@ pub(crate) fn deltas(world: &World) -> Built<Vec<Vec<u8>>> {
     Ok(all.iter().map(wire::encode_delta).collect())
 }
 
-/// The receiver's state with one more change of a writer, and what that change is alone.
+/// Single changes by somebody new, each on top of the receiver's state.
 fn one_change_each(world: &World) -> Built<Vec<Delta<Key, Value>>> {
-    let [writer, ..] = REPLICAS;
-    let mut document = world.receiver_again()?;
     let mut deltas = Vec::new();
     for step in 0..6 {
+        let mut document = world.receiver_again()?;
         let base = document.store().view().context().clone();
-        transact(&mut document, writer, step, |tx| {
+        transact(&mut document, NEWCOMER, step, |tx| {
             match step {
                 0 => drop(tx.register("short").set(7)?),
                 1 => drop(tx.register(("users", 42, "name")).set("v".repeat(98))?),
@@ -66,10 +70,9 @@ fn one_change_each(world: &World) -> Built<Vec<Delta<Key, Value>>> {
 
 /// Thousands of cells, and one value of 100 KB.
 fn large(world: &World) -> Built<Delta<Key, Value>> {
-    let [writer, ..] = REPLICAS;
     let mut document = world.receiver_again()?;
     let base = document.store().view().context().clone();
-    transact(&mut document, writer, 7, |tx| {
+    transact(&mut document, NEWCOMER, 7, |tx| {
         for row in 0..1_000 {
             tx.register(("rows", row)).set("row")?;
             tx.counter(("counts", row)).add(1)?;

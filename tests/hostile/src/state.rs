@@ -16,6 +16,9 @@ pub(crate) const REPLICAS: [ReplicaId; 4] = [
 /// The replica that gets the hostile deltas.
 pub(crate) const RECEIVER: ReplicaId = ReplicaId::from_bytes(*b"the-receiver----");
 
+/// A replica that has read everything and written nothing before.
+pub(crate) const NEWCOMER: ReplicaId = ReplicaId::from_bytes(*b"the-newcomer----");
+
 /// The time at which everything happens.
 pub(crate) const NOW_MS: u64 = 1_790_000_000_000;
 

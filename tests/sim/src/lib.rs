@@ -12,12 +12,14 @@
 )]
 
 mod judge;
+mod laws;
 mod network;
 mod report;
 mod site;
 mod workload;
 mod world;
 
+pub use laws::Mix;
 pub use network::Network;
 pub use report::{Failure, Tally};
 pub use world::{Shape, World};

@@ -50,6 +50,16 @@ impl Site {
         Self { document: Document::default(), replica, skew_ms }
     }
 
+    /// A replica that never writes.
+    pub(crate) fn reader() -> Self {
+        Self::new(ReplicaId::from_u128(0), 0)
+    }
+
+    /// Takes a delta as somebody who never writes.
+    pub(crate) fn take(&mut self, delta: Delta<Key, Value>) -> Result<Commit<Key>, Refused> {
+        self.join_as(None, delta, 0)
+    }
+
     pub(crate) fn view(&self) -> DocumentView {
         self.document.view()
     }

@@ -143,6 +143,24 @@ impl World {
         }
     }
 
+    /// Three replicas to compare.
+    pub(crate) fn first_three(&self) -> [&Site; 3] {
+        [&self.sites[0], &self.sites[1], &self.sites[2]]
+    }
+
+    /// All keys, cut into three ranges at random places.
+    pub(crate) fn three_ranges(&mut self) -> [KeyRange<Key>; 3] {
+        let last = self.judge.places.len() - 1;
+        let first = self.rng.usize(..last);
+        let second = self.rng.usize(first + 1..=last);
+        let bound = |at: usize| Some(self.judge.places[at].key.clone());
+        [
+            KeyRange::new(None, bound(first)),
+            KeyRange::new(bound(first), bound(second)),
+            KeyRange::new(bound(second), None),
+        ]
+    }
+
     /// What was done.
     pub fn into_tally(mut self) -> Tally {
         self.tally.concurrent = self.judge.history.concurrent_count() as u64;

@@ -14,24 +14,23 @@ use super::{Bound, ensure};
 use crate::lane::{Decoder, Lane};
 use crate::lie::lie;
 use crate::seeds;
-use crate::state::{NOW_MS, RECEIVER, World, nothing, pull, transact};
+use crate::state::{NOW_MS, RECEIVER, World, nothing, pull, pull_range, transact};
 
 /// One in so many joined deltas is joined by a whole document, which is then read and written.
-const DOCUMENT_ONE_IN: u64 = 32;
-
-/// Hostile deltas that a store joins one after another before it starts again from honest content.
-const JOINS_OF_ONE_STORE: u64 = 1;
+const DOCUMENT_ONE_IN: u64 = 4;
 
 /// `wire::decode_delta`, `Delta::validate` and `Store::join`.
 #[derive(Debug)]
 pub struct Deltas {
     world: World,
-    /// The receiver after hostile deltas; replaced by a fresh one now and then.
-    store: Store<Key, Value>,
-    state: (Fingerprint, Context<Key>),
+    /// Stores with content, each with its state: one that is complete and one that is catching up.
+    stores: [(Store<Key, Value>, State); 2],
     bound: Bound,
     joined: u64,
 }
+
+/// What two stores must agree on to be the same to every peer.
+type State = (Fingerprint, Context<Key>);
 
 impl Deltas {
     /// The decoder and its lane.
@@ -41,36 +40,28 @@ impl Deltas {
     pub fn new() -> Result<(Self, Lane), String> {
         let world = World::build()?;
         let lane = Lane::new(seeds::deltas(&world)?);
-        let store = world.receiver.store().clone();
-        let state = state_of(&store);
-        Ok((Self { world, store, state, bound: Bound::default(), joined: 0 }, lane))
+        let [writer, ..] = &world.writers;
+        let mut hydrating = world.receiver_again()?;
+        pull_range(&mut hydrating, writer, &seeds::shop())?;
+        let stores = [&world.receiver, &hydrating].map(|document| {
+            let store = document.store().clone();
+            let state = state_of(&store);
+            (store, state)
+        });
+        Ok((Self { world, stores, bound: Bound::default(), joined: 0 }, lane))
     }
 
     fn join(&mut self, delta: AuthorisedDelta<Key, Value>) -> Result<&'static str, String> {
-        let mut store = self.store.clone();
-        let result = store.join(delta.clone(), Some(RECEIVER));
-        let state = state_of(&store);
-        let Ok(commit) = result else {
-            ensure(state == self.state, "atomic: a refused delta changed the state")?;
-            return Ok("refused by the store");
-        };
-        store.verify(Some(RECEIVER)).map_err(|violation| format!("invariant: {violation}"))?;
-        let uniform = store.view().context().uniform();
-        let covered = uniform.is_none_or(|context| context.covers(store.horizon()));
-        ensure(covered, "horizon: above what has been incorporated")?;
-        if state == self.state && commit.is_empty() {
-            return Ok("joined without effect");
+        let [complete, hydrating] = &self.stores;
+        join_store(hydrating, delta.clone())?;
+        let stage = join_store(complete, delta.clone())?;
+        if stage == "joined" {
+            self.joined += 1;
+            if self.joined.is_multiple_of(DOCUMENT_ONE_IN) {
+                self.join_document(delta)?;
+            }
         }
-        self.joined += 1;
-        if self.joined.is_multiple_of(DOCUMENT_ONE_IN) {
-            self.join_document(delta)?;
-        }
-        (self.store, self.state) = (store, state);
-        if self.joined.is_multiple_of(JOINS_OF_ONE_STORE) {
-            self.store = self.world.receiver.store().clone();
-            self.state = state_of(&self.store);
-        }
-        Ok("joined")
+        Ok(stage)
     }
 
     /// Joins the delta into an honest document, reads everything, writes, and passes all of it on.
@@ -132,7 +123,27 @@ impl Decoder for Deltas {
     }
 }
 
-fn state_of(store: &Store<Key, Value>) -> (Fingerprint, Context<Key>) {
+/// Joins the delta into a copy of a store, which must stay as it is or become something consistent.
+fn join_store(
+    (store, before): &(Store<Key, Value>, State),
+    delta: AuthorisedDelta<Key, Value>,
+) -> Result<&'static str, String> {
+    let mut store = store.clone();
+    let result = store.join(delta, Some(RECEIVER));
+    let after = state_of(&store);
+    let Ok(commit) = result else {
+        ensure(after == *before, "atomic: a refused delta changed the state")?;
+        return Ok("refused by the store");
+    };
+    store.verify(Some(RECEIVER)).map_err(|violation| format!("invariant: {violation}"))?;
+    let uniform = store.view().context().uniform();
+    let covered = uniform.is_none_or(|context| context.covers(store.horizon()));
+    ensure(covered, "horizon: above what has been incorporated")?;
+    let changed = after != *before || !commit.is_empty();
+    Ok(if changed { "joined" } else { "joined without effect" })
+}
+
+fn state_of(store: &Store<Key, Value>) -> State {
     (store.view().fingerprint(&KeyRange::full()), store.view().context().clone())
 }
 
