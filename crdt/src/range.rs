@@ -138,7 +138,7 @@ mod tests {
             [range(Some(2), Some(4)), range(Some(5), Some(9))]
         );
         assert_eq!(without(&r, &range(None, Some(5))), [range(Some(5), Some(9))]);
-        assert_eq!(without(&r, &range(Some(20), None)), [r.clone()]);
+        assert_eq!(without(&r, &range(Some(20), None)), vec![r.clone()]);
         assert_eq!(without(&r, &KeyRange::full()), []);
     }
 

@@ -92,6 +92,11 @@ impl Fleet {
         Traffic::since_now([&self.left, &self.right])
     }
 
+    /// Counts what crosses the links since the nodes were started.
+    pub(crate) fn whole_traffic(&self) -> Traffic<'_> {
+        Traffic::since_ever([&self.left, &self.right])
+    }
+
     /// Waits until all nodes agree, and says how long that took.
     ///
     /// # Errors

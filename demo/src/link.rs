@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::interrupt::Interrupt;
 use crate::node::Node;
-use crate::process::Interrupt;
 use crate::relay::{Crossed, Relay};
 use crate::report::{Table, share, size};
 
@@ -74,6 +74,11 @@ impl<'a> Traffic<'a> {
     pub(crate) fn since_now(links: [&'a Link; 2]) -> Self {
         let before = links.iter().map(|link| link.relay.crossed()).collect();
         Self { links, before }
+    }
+
+    /// Counts what crosses and all that has crossed before.
+    pub(crate) fn since_ever(links: [&'a Link; 2]) -> Self {
+        Self { links, before: vec![Crossed::default(); links.len()] }
     }
 
     /// What has crossed each link, once none carries anything more.

@@ -11,6 +11,7 @@
 
 mod export;
 mod fleet;
+mod interrupt;
 mod link;
 mod model;
 mod node;
@@ -22,6 +23,7 @@ mod report;
 mod script;
 mod story;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,8 +31,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::node::Launch;
-use crate::process::{Interrupt, Interrupted};
 use crate::records::Records;
 use crate::report::Report;
 
@@ -77,11 +79,11 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) if error.is::<Interrupted>() => {
-            eprintln!("interrupted: every node has been stopped");
+            say("interrupted: every node has been stopped");
             ExitCode::from(EXIT_INTERRUPTED)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -100,7 +102,7 @@ fn run(options: &Options) -> Result<bool> {
         .context("cannot make a temporary folder: set TMPDIR to one that can be written")?;
     if options.keep {
         folder.disable_cleanup(true);
-        eprintln!("the logs of the nodes are kept in {}", folder.path().display());
+        say(&format!("the logs of the nodes are kept in {}", folder.path().display()));
     }
     let (file, key) = match (&options.csv, &options.key) {
         (Some(file), Some(key)) => (file.clone(), key.as_str()),
@@ -121,4 +123,9 @@ fn run(options: &Options) -> Result<bool> {
     let mut report = Report::new(options.json);
     story::tell(&launch, &story::Input { file, key, records }, &mut report)?;
     Ok(report.verdict()?)
+}
+
+/// Says something on standard error, which may be a terminal that has just been closed.
+fn say(text: &str) {
+    let _gone = writeln!(std::io::stderr(), "{text}");
 }

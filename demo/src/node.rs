@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::process::{GLANCE, Interrupt, Process, Running};
+use crate::interrupt::Interrupt;
+use crate::process::{GLANCE, Process, Running};
 
 /// How long a node may take to say that it is ready.
 const START_LIMIT: Duration = Duration::from_secs(15);
@@ -45,7 +46,7 @@ pub(crate) struct Node {
     http: SocketAddr,
     log: PathBuf,
     launch: Launch,
-    agent: ureq::Agent,
+    http_client: ureq::Agent,
 }
 
 /// What a node says of itself.
@@ -82,12 +83,12 @@ impl Node {
         let mut process = Process::start(&mut command)?;
         let (sync, http) = ready(&mut process, launch)
             .with_context(|| format!("node {name} did not start{}", last_lines(&log)))?;
-        let agent = ureq::Agent::config_builder()
+        let http_client = ureq::Agent::config_builder()
             .timeout_global(Some(ANSWER_LIMIT))
             .proxy(None)
             .build()
             .new_agent();
-        Ok(Self { name, process, sync, http, log, launch: launch.clone(), agent })
+        Ok(Self { name, process, sync, http, log, launch: launch.clone(), http_client })
     }
 
     /// The name it was started with.
@@ -118,7 +119,7 @@ impl Node {
         self.launch.interrupt.check()?;
         let url = format!("http://{}/v1/status", self.http);
         let asked = || -> Result<Status> {
-            let text = self.agent.get(&url).call()?.body_mut().read_to_string()?;
+            let text = self.http_client.get(&url).call()?.body_mut().read_to_string()?;
             Status::read(&text)
         };
         asked().or_else(|error| {

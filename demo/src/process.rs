@@ -1,4 +1,4 @@
-//! Processes that end with the demo, and signals that end its waiting.
+//! Processes that end with the demo.
 //!
 //! What must always hold: a process started here ends no later than the demo does. Dropping its
 //! handle ends it, in an error and in a panic as well; and because a node leaves by itself when its
@@ -7,8 +7,6 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,13 +19,42 @@ pub(crate) const GLANCE: Duration = Duration::from_millis(2);
 /// How long a node may take to leave by itself before it is killed.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Whether a signal asked the demo to end.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt(Arc<AtomicBool>);
-
-/// The error of a story that a signal ended.
+/// A process that ends with its handle.
 #[derive(Debug)]
-pub(crate) struct Interrupted;
+pub(crate) struct Process {
+    pub(crate) child: Child,
+}
+
+impl Process {
+    /// Starts a process in a group of its own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        apart(command);
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {program}: give --node-binary its path"))?;
+        Ok(Self { child })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A node leaves when its standard input closes; a command has none and is not waited for.
+        let leaves = self.child.stdin.take().is_some();
+        let started = Instant::now();
+        while leaves && started.elapsed() < LEAVE_LIMIT {
+            match self.child.try_wait() {
+                Ok(None) => thread::sleep(GLANCE),
+                _ => break,
+            }
+        }
+        let _ended_already = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
 
 /// A command that runs; dropping it ends it.
 #[derive(Debug)]
@@ -74,84 +101,6 @@ impl Running {
     }
 }
 
-/// A process that ends with its handle.
-#[derive(Debug)]
-pub(crate) struct Process {
-    pub(crate) child: Child,
-}
-
-impl Process {
-    /// Starts a process in a group of its own.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub(crate) fn start(command: &mut Command) -> Result<Self> {
-        apart(command);
-        let program = command.get_program().to_string_lossy().into_owned();
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {program}: give --node-binary its path"))?;
-        Ok(Self { child })
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // A node leaves when its standard input closes; a command has none and is not waited for.
-        let leaves = self.child.stdin.take().is_some();
-        let started = Instant::now();
-        while leaves && started.elapsed() < LEAVE_LIMIT {
-            match self.child.try_wait() {
-                Ok(None) => thread::sleep(GLANCE),
-                _ => break,
-            }
-        }
-        let _ended_already = self.child.kill();
-        let _ended = self.child.wait();
-    }
-}
-
-impl Interrupt {
-    /// Has SIGINT, SIGTERM and SIGQUIT interrupt the demo instead of ending it at once.
-    ///
-    /// # Errors
-    /// When the system does not allow it.
-    pub(crate) fn on_signals() -> Result<Self> {
-        let interrupt = Self::default();
-        for &signal in signal_hook::consts::TERM_SIGNALS {
-            let _id = signal_hook::flag::register(signal, Arc::clone(&interrupt.0))
-                .context("cannot listen for signals")?;
-        }
-        Ok(interrupt)
-    }
-
-    /// Waits for a moment.
-    ///
-    /// # Errors
-    /// [`Interrupted`] when a signal has come.
-    pub(crate) fn pause(&self, time: Duration) -> Result<()> {
-        self.check()?;
-        thread::sleep(time);
-        self.check()
-    }
-
-    /// Goes on without waiting.
-    ///
-    /// # Errors
-    /// [`Interrupted`] when a signal has come.
-    pub(crate) fn check(&self) -> Result<()> {
-        if self.0.load(Ordering::Acquire) { Err(Interrupted.into()) } else { Ok(()) }
-    }
-}
-
-impl std::fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted")
-    }
-}
-
-impl std::error::Error for Interrupted {}
-
 /// Gives a process a group of its own, so that Ctrl-C in a terminal reaches the demo alone and
 /// the demo ends the rest in order.
 #[cfg(unix)]
@@ -178,15 +127,6 @@ fn gather(pipe: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u8>>>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_interrupt_ends_every_pause() {
-        let interrupt = Interrupt::default();
-        assert!(interrupt.pause(Duration::ZERO).is_ok());
-        interrupt.0.store(true, Ordering::Release);
-        let error = interrupt.pause(Duration::ZERO).unwrap_err();
-        assert!(error.is::<Interrupted>());
-    }
 
     /// Reads a pipe that ends when the process that holds its other end does.
     #[cfg(unix)]
@@ -241,7 +181,7 @@ mod tests {
         assert_eq!(outcome("echo done", long), "done\n");
         let failed = outcome("echo why >&2; exit 3", long);
         assert!(failed.contains("`it` failed") && failed.contains("why"), "{failed}");
-        let late = outcome("sleep 600", Duration::ZERO);
+        let late = outcome("exec sleep 600", Duration::ZERO);
         assert_eq!(late, "`it` takes too long: raise --patience-s");
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::export;
 use crate::fleet::{Fleet, Place, Times};
-use crate::link::{self, Link, Traffic};
+use crate::link::{self, Link};
 use crate::model::{Change, Content, Model};
 use crate::node::Launch;
 use crate::path::shown;
@@ -49,7 +49,6 @@ pub(crate) struct Input<'a> {
 pub(crate) fn tell(launch: &Launch, input: &Input<'_>, report: &mut Report) -> Result<()> {
     report.chapter("Three nodes and two links")?;
     let fleet = Fleet::start(launch)?;
-    let whole = fleet.traffic();
     let model = Model::default();
     let mut story = Story { launch, input, fleet: &fleet, model, state_bytes: 0 };
     story.introduce(report)?;
@@ -58,7 +57,7 @@ pub(crate) fn tell(launch: &Launch, input: &Input<'_>, report: &mut Report) -> R
     let places = story.write_on_both_sides(report)?;
     story.heal(&places, report)?;
     story.read_conflicts(&places, report)?;
-    story.compare(&whole, report)
+    story.compare(report)
 }
 
 struct Story<'a> {
@@ -219,7 +218,7 @@ impl Story<'_> {
         Ok(report.check("every node lists the writes that lost", alike && listed, found)?)
     }
 
-    fn compare(&self, whole: &Traffic<'_>, report: &mut Report) -> Result<()> {
+    fn compare(&self, report: &mut Report) -> Result<()> {
         report.chapter("The whole states are compared")?;
         let mut exports = Vec::new();
         for place in PLACES {
@@ -227,7 +226,7 @@ impl Story<'_> {
         }
         let first = exports.first().context("there are no nodes")?;
         report.line("What crossed the links in the whole story:")?;
-        let crossed = whole.when_quiet(&self.launch.interrupt)?;
+        let crossed = self.fleet.whole_traffic().when_quiet(&self.launch.interrupt)?;
         report.table(&link::table(&crossed, bytes(first.len())?))?;
         report.fact("whole_story_link_bytes", link_bytes(&crossed));
 

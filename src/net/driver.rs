@@ -34,7 +34,8 @@ pub(super) async fn keep_connected(shared: Weak<Shared>, link: Arc<Link>) {
         return;
     };
     loop {
-        let attempt = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&link.address)).await;
+        let attempt =
+            tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&link.address)).await;
         let Some(began_ms) = shared.upgrade().map(|s| s.clock.now_ms()) else { return };
         match attempt {
             Ok(Ok(stream)) => serve(shared.clone(), link.clone(), stream).await,

@@ -1,5 +1,7 @@
 //! Replicas on loopback: they meet, converge, lose each other and catch up.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it does not expect")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! What an application sees of a replica: one file per behaviour.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it does not expect")]
+
 mod change_feed;
 mod conflict;
 mod limit;

@@ -96,10 +96,7 @@ export class Replica {
   }
 
   apply(delta) {
-    const outcome = this.#memory.use((engine) => engine.apply(delta));
-    const { cells, deletedRanges } = outcome;
-    outcome.free();
-    return { cells, deletedRanges };
+    return this.#memory.use((engine) => engine.apply(delta));
   }
 
   fingerprint() {

@@ -1,6 +1,6 @@
 //! A conflict as JavaScript sees it.
 
-use js_sys::{Array, Object, Reflect};
+use js_sys::Array;
 use rejoin::path::TypeTag;
 use rejoin::value::{Item, Value};
 use rejoin::{Candidate, Limits};
@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::error::Refusal;
 use crate::path::path_to_js;
-use crate::value::{integer_to_js, item_from_js, item_to_js};
+use crate::value::{integer_to_js, item_from_js, item_to_js, record};
 
 /// A place where concurrent changes left more than a reader sees, as it was when it was listed.
 #[wasm_bindgen]
@@ -21,21 +21,18 @@ pub struct Conflict {
 impl Conflict {
     /// A plain object that says everything about it; `index.d.ts` has its shape.
     pub fn describe(&self) -> JsValue {
-        let description = Object::new();
-        put(&description, "path", path_to_js(self.conflict.path()));
+        let path = ("path", path_to_js(self.conflict.path()));
         match &self.conflict {
             rejoin::Conflict::Siblings { tag, siblings, .. } => {
-                put(&description, "type", name(*tag).into());
                 let siblings: Array = siblings.iter().map(candidate).collect();
-                put(&description, "siblings", siblings.into());
+                record(&[path, ("type", name(*tag).into()), ("siblings", siblings.into())])
             }
             rejoin::Conflict::Types { types, .. } => {
                 let types: Array = types.iter().map(|tag| JsValue::from_str(name(*tag))).collect();
-                put(&description, "types", types.into());
+                record(&[path, ("types", types.into())])
             }
-            _ => {}
+            _ => record(&[path]),
         }
-        description.into()
     }
 }
 
@@ -44,7 +41,11 @@ impl Conflict {
         Self { conflict }
     }
 
-    pub(crate) fn resolve(&self, replica: &rejoin::Replica, value: &JsValue) -> Result<(), Refusal> {
+    pub(crate) fn resolve(
+        &self,
+        replica: &rejoin::Replica,
+        value: &JsValue,
+    ) -> Result<(), Refusal> {
         let item = item_from_js(value, Limits::default().value_bytes)?;
         let value = storable(&item)?;
         replica.resolve(&self.conflict, |_| Some(value))?;
@@ -63,15 +64,14 @@ fn storable(item: &Item) -> Result<Value, Refusal> {
 }
 
 fn candidate(candidate: &Candidate) -> JsValue {
-    let sibling = Object::new();
-    put(&sibling, "replica", candidate.dot.replica.to_string().into());
-    put(&sibling, "seq", integer_to_js(candidate.dot.seq.into()));
-    put(&sibling, "time", integer_to_js(candidate.hlc.physical_ms().into()));
-    put(&sibling, "deleted", candidate.value.is_none().into());
-    if let Some(value) = &candidate.value {
-        put(&sibling, "value", item_to_js(&value.to_item()));
-    }
-    sibling.into()
+    let value = candidate.value.as_ref().map(|value| item_to_js(&value.to_item()));
+    record(&[
+        ("replica", candidate.dot.replica.to_string().into()),
+        ("seq", integer_to_js(candidate.dot.seq.into())),
+        ("time", integer_to_js(candidate.hlc.physical_ms().into())),
+        ("deleted", value.is_none().into()),
+        ("value", value.unwrap_or(JsValue::UNDEFINED)),
+    ])
 }
 
 /// The name of a data type; for a path used in several ways a map is anything below it.
@@ -91,9 +91,4 @@ const fn name(tag: TypeTag) -> &'static str {
         TypeTag::RemoveWinsElement => "remove-wins-set",
         _ => "unknown",
     }
-}
-
-/// Sets a property of an object made here, which cannot fail.
-fn put(object: &Object, name: &str, value: JsValue) {
-    let _ = Reflect::set(object, &name.into(), &value);
 }

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use wasm_bindgen::prelude::*;
 
 use crate::error::{Refusal, UnfitValue};
-use crate::value::{bytes_from_js, integer_from_js, integer_to_js, text_from_js, unsupported};
+use crate::value::{
+    bytes_from_js, integer_from_js, integer_to_js, record, text_from_js, unsupported,
+};
 
 /// The path of an array that `js/` made of the arguments of a call.
 pub(crate) fn path_from_js(path: &JsValue) -> Result<Path, Refusal> {
@@ -50,12 +52,7 @@ fn component_to_js(component: &Component) -> JsValue {
         Component::Int(number) => integer_to_js(number.as_i128()),
         Component::Str(text) => JsValue::from_str(text),
         Component::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).into(),
-        Component::Uuid(uuid) => {
-            let object = js_sys::Object::new();
-            // Setting a property of a new object cannot fail.
-            let _ = Reflect::set(&object, &"uuid".into(), &uuid.to_string().into());
-            object.into()
-        }
+        Component::Uuid(uuid) => record(&[("uuid", uuid.to_string().into())]),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::env::{Clock, Platform, random_replica_id, whole_ms};
 use crate::error::Refusal;
 use crate::operation::{self, Operation};
 use crate::path::path_from_js;
-use crate::value::bytes_from_js;
+use crate::value::{bytes_from_js, record};
 
 /// What a transaction hands to JavaScript, to be called for each operation. It is of no use once the
 /// transaction has ended.
@@ -135,16 +135,18 @@ impl Replica {
         Ok(Uint8Array::from(self.replica.delta_since(&context)?.as_slice()))
     }
 
-    /// Applies a delta of another replica, as one.
+    /// Applies a delta of another replica, as one. Returns an object with the number of cells that
+    /// changed and of ranges that a deletion cleared.
     ///
     /// # Errors
     /// When the bytes are no valid delta, or build on something that is not here; nothing was
     /// changed.
-    pub fn apply(&self, delta: &JsValue) -> Result<Outcome, Refusal> {
+    pub fn apply(&self, delta: &JsValue) -> Result<JsValue, Refusal> {
         let delta = message(delta)?;
         self.read_clock()?;
         let Applied { cells, deleted_ranges } = self.replica.apply(&delta)?;
-        Ok(Outcome { cells, deleted_ranges })
+        let applied = [("cells", cells.into()), ("deletedRanges", deleted_ranges.into())];
+        Ok(record(&applied))
     }
 
     /// 32 hexadecimal digits that two replicas of equal context and equal state agree on.
@@ -157,18 +159,6 @@ impl Replica {
     fn read_clock(&self) -> Result<(), Refusal> {
         self.clock.as_ref().map_or(Ok(()), StatedClock::read)
     }
-}
-
-/// What applying a delta did.
-#[wasm_bindgen]
-#[derive(Clone, Copy, Debug)]
-pub struct Outcome {
-    /// The number of cells that changed.
-    #[wasm_bindgen(readonly)]
-    pub cells: usize,
-    /// The number of ranges that a deletion cleared.
-    #[wasm_bindgen(readonly, js_name = deletedRanges)]
-    pub deleted_ranges: usize,
 }
 
 impl StatedClock {
@@ -196,7 +186,7 @@ impl StatedClock {
 }
 
 fn stated_id(id: &JsValue) -> Result<ReplicaId, Refusal> {
-    let bytes = bytes_from_js(id, 16)?.unwrap_or_default();
+    let bytes = bytes_from_js(id, 16).ok().flatten().unwrap_or_default();
     let bytes = <[u8; 16]>::try_from(bytes);
     let bytes = bytes.map_err(|_| Refusal::new("invalid-id", "a replica id is 16 bytes"))?;
     Ok(ReplicaId::from_bytes(bytes))

@@ -80,6 +80,12 @@ pub(crate) fn integer_to_js(number: i128) -> JsValue {
     }
 }
 
+/// An object with these properties.
+pub(crate) fn record(properties: &[(&str, JsValue)]) -> JsValue {
+    let entry = |(name, value): &(&str, JsValue)| Array::of2(&JsValue::from_str(name), value);
+    object_from_entries(&properties.iter().map(entry).collect())
+}
+
 /// The integer that a number without a fraction or a `bigint` stands for. `-0` stands for zero here:
 /// it is what negating an amount of zero gives.
 pub(crate) fn integer_from_js(value: &JsValue) -> Result<Int, UnfitValue> {

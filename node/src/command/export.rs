@@ -25,8 +25,8 @@ use crate::text;
     line; of a set one line per element; of a conflict the value that readers see.\n\
     csv: the records directly below PATH, that is registers whose value is a map. Text is written as \
     it is, everything else as JSON, a missing field is empty. Without --columns the columns are all \
-    fields found, sorted; that takes a second look at the data. What is no record, and fields without \
-    a column, are counted and left out (exit code 2).\n\n{EXIT_CODES}\n\n\
+    fields found, sorted; that takes a second look at the data. What is no record is counted and left \
+    out (exit code 2).\n\n{EXIT_CODES}\n\n\
     Examples:\n  rejoin export / --format jsonl --output backup.jsonl\n  \
     rejoin export cities --format csv --columns name,country,subcountry,geonameid"))]
 pub(crate) struct Options {
@@ -93,8 +93,15 @@ fn table(client: &Client, options: &Options) -> Result<ExitCode, Failure> {
     if others > 0 {
         eprintln!("left out: {others} values that are no records directly below {}", options.path);
     }
+    // Whoever names the columns wants no others; fields that were not there at the first look came
+    // in between.
+    if options.columns.is_some() {
+        cut = 0;
+    }
     if cut > 0 {
-        eprintln!("left out: fields without a column, in {cut} records");
+        eprintln!(
+            "left out: fields that arrived during the export, in {cut} records; run it again"
+        );
     }
     Ok(ExitCode::from(if others + cut > 0 { USAGE_OR_PARTLY } else { 0 }))
 }

@@ -30,19 +30,18 @@ use crate::text;
 #[command(
     name = "rejoin",
     version,
-    after_help = concat!(
-        "A PATH is written users/42/name, the root is /. A component that has a slash, quotes or ",
-        "blanks at its ends is put in double quotes: files/\"a/b\". Whole numbers are numbers; \
-         \"42\" in quotes is text.\n",
-        "A VALUE is JSON if it can be read as JSON, else the text itself.\n\n",
-        "Exit codes: 0 done; 1 failed (no node, refused, broken file); 2 wrong usage, or only \
-         partly done; 3 nothing found.\n\n",
-        "Examples:\n",
-        "  rejoin serve --name berlin\n",
-        "  rejoin serve --name paris --listen 127.0.0.1:7401 --http 127.0.0.1:8401 \
-         --peer 127.0.0.1:7400\n",
-        "  rejoin set users/42/name Ada\n",
-        "  rejoin --help, rejoin help import"
+    after_help = format!(
+        "A PATH is written users/42/name, the root is /. A component that has a slash, quotes or \
+        blanks at its ends is put in double quotes: files/\"a/b\". Whole numbers are numbers; \
+        \"42\" in quotes is text.\n\
+        A VALUE is JSON if it can be read as JSON, else the text itself.\n\n\
+        {EXIT_CODES}\n\n\
+        Examples:\n  \
+        rejoin serve --name berlin\n  \
+        rejoin serve --name paris --listen 127.0.0.1:7401 --http 127.0.0.1:8401 \
+        --peer 127.0.0.1:7400\n  \
+        rejoin set users/42/name Ada\n  \
+        rejoin help import"
     )
 )]
 pub(crate) struct Cli {
@@ -105,7 +104,6 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
 
 /// Which node a command talks to, and in which form it answers.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
 pub(crate) struct NodeOptions {
     /// The node to talk to.
     #[arg(long, value_name = "URL", env = "REJOIN_NODE", default_value = "http://127.0.0.1:8400")]

@@ -52,6 +52,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
         eprintln!("  list what is with `rejoin conflicts`");
         return Ok(ExitCode::from(FAILED));
     };
+    if conflict.siblings.is_empty() {
+        eprintln!("error: {} is used as {}", options.path, conflict.types.join(" and as "));
+        eprintln!("  no value settles that: `rejoin delete` it and write it again as one of them");
+        return Ok(ExitCode::from(FAILED));
+    }
     let value = options.choice.value(&conflict)?;
     let seen = conflict.siblings.iter();
     let resolve = Resolve {

@@ -84,7 +84,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let serving = tokio::spawn(http::serve(http_listener, Arc::clone(&engine), shutdown));
     tracing::warn!("no durable storage yet: the state lives as long as this process and its peers");
     print_line(&format!("ready sync={sync_address} http={http_address}"))?;
-    tracing::info!("shutting down: {}", signals.first().await);
+    let reason = signals.first().await;
+    tracing::info!("shutting down: {reason}");
     shut_down.send_replace(true);
     if serving.await.is_err() {
         tracing::error!("the HTTP server failed");

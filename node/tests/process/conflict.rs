@@ -73,3 +73,17 @@ fn a_new_value_settles_a_conflict_once() {
     assert_eq!(again.code, 1);
     assert!(again.err.contains("name is not in conflict"), "{}", again.err);
 }
+
+#[test]
+fn a_path_used_as_two_types_is_a_conflict_that_no_value_settles() {
+    let node = Node::start(&[]);
+    node.ok(&["set", "a", "1"]);
+    node.ok(&["incr", "a"]);
+    assert_eq!(node.ok(&["conflicts"]), "a (used as register and as counter)\n");
+    let refused = node.run(&["resolve", "a", "--take", "2"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("a is used as register and as counter"), "{}", refused.err);
+    node.ok(&["delete", "a"]);
+    node.ok(&["set", "a", "2"]);
+    assert_eq!(conflicts(&node), [] as [Value; 0]);
+}

@@ -30,7 +30,7 @@ fn wrong_usage_has_an_exit_code_of_its_own() {
 fn addresses_beyond_loopback_are_refused_with_the_reason() {
     for flag in ["--listen", "--http", "--peer"] {
         for address in ["0.0.0.0:0", "192.168.1.7:7400", "[::]:0"] {
-            let answer = run(&["serve", flag, address]);
+            let answer = run(&["serve", "--until-stdin-closes", flag, address]);
             assert_eq!(answer.code, 2, "{flag} {address}");
             assert!(answer.err.contains("no encryption yet"), "{}", answer.err);
         }
@@ -40,7 +40,9 @@ fn addresses_beyond_loopback_are_refused_with_the_reason() {
 #[test]
 fn a_port_that_is_taken_is_an_error() {
     let node = Node::start(&[]);
-    let answer = run(&["serve", "--listen", "127.0.0.1:0", "--http", &node.http]);
+    // Its standard input is empty: should it start after all, it stops at once.
+    let answer =
+        run(&["serve", "--until-stdin-closes", "--http", &node.http, "--listen", "127.0.0.1:0"]);
     assert_eq!(answer.code, 1);
     assert!(answer.err.contains(&format!("cannot listen on {}", node.http)), "{}", answer.err);
 }

@@ -59,7 +59,7 @@ fn one_change_each(world: &World) -> Built<Vec<Delta<Key, Value>>> {
                 2 => drop(tx.counter("clicks").add(1)?),
                 3 => drop(tx.counter(("shop", "visits")).reset()?),
                 4 => drop(tx.delete("users")?),
-                _ => drop(tx.bounded("stock").decr(1)?),
+                _ => drop(tx.bounded("stock").incr(1)?),
             }
             Ok(())
         })?;

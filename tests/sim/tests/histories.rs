@@ -1,5 +1,7 @@
 //! Thousands of seeded histories without a difference to the oracle.
 
+#![allow(clippy::panic, reason = "a test stops at what it does not expect")]
+
 use rejoin_sim::{Failure, Shape, Tally, run, run_sessions};
 
 type Run = fn(u64, &Shape) -> Result<Tally, Failure>;
