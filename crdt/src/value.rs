@@ -16,6 +16,7 @@
 //! deterministic CBOR.
 
 mod bytes;
+mod canonical;
 mod hex;
 mod int;
 mod item;
@@ -165,14 +166,11 @@ fn check_len(bytes: &[u8], max_bytes: u32) -> Result<(), ValueError> {
 }
 
 fn canonicalise(bytes: &[u8], depth: u32) -> Result<Value, ValueError> {
-    // Most values are scalars or were canonical before; only the others need a tree.
+    // Most values are scalars or were canonical before.
     if read::check(bytes, depth).is_ok() {
         return Ok(Value(bytes.into()));
     }
-    let item = read::read(bytes, depth)?;
-    let mut canonical = Vec::with_capacity(bytes.len());
-    write::put_item(&mut canonical, &item, depth)?;
-    Ok(Value(canonical.as_slice().into()))
+    Ok(Value(canonical::canonicalise(bytes, depth)?.as_slice().into()))
 }
 
 /// Prints for people, see [`Item`].

@@ -15,6 +15,15 @@ fn what_a_peer_would_refuse_is_not_written() {
     let long = "x".repeat(limits.value_bytes);
     let error = refused(replica.transact(|tx| tx.register("a").set(&long)));
     assert!(matches!(error, WriteError::ValueTooLarge { .. }), "{error}");
+    let ready = rejoin::value::Value::from_serialize(&long).unwrap();
+    let error = refused(replica.transact(|tx| tx.register("a").set_value(ready.clone())));
+    assert!(matches!(error, WriteError::ValueTooLarge { .. }), "{error}");
+    let path = rejoin::path::Path::from_iter(["a".into()]);
+    let over = |tx: &mut rejoin::Tx<'_>| {
+        tx.write_over(&path, rejoin::path::TypeTag::Register, &[], ready.clone())
+    };
+    let error = refused(replica.transact(over));
+    assert!(matches!(error, WriteError::ValueTooLarge { .. }), "{error}");
     let error = refused(replica.transact(|tx| tx.register("k".repeat(1_100).as_str()).set(1)));
     assert!(matches!(error, WriteError::Key(_)), "{error}");
     assert_eq!(replica.context(), rejoin::Context::default());

@@ -198,6 +198,7 @@ impl<'a> Tx<'a> {
         value: Value,
     ) -> Result<Dot, WriteError> {
         let key = self.key(path, tag)?;
+        let value = self.checked_value(value)?;
         self.charge(&key, value.as_bytes().len())?;
         Ok(self.inner.write_over(&key, seen, value))
     }
@@ -217,7 +218,10 @@ impl<'a> Tx<'a> {
     }
 
     fn value(&self, value: impl Serialize) -> Result<Value, WriteError> {
-        let value = Value::from_serialize(&value)?;
+        self.checked_value(Value::from_serialize(&value)?)
+    }
+
+    fn checked_value(&self, value: Value) -> Result<Value, WriteError> {
         let (len_bytes, limit_bytes) = (value.as_bytes().len(), self.limits.value_bytes);
         if len_bytes > limit_bytes {
             return Err(WriteError::ValueTooLarge { len_bytes, limit_bytes });
@@ -255,8 +259,7 @@ impl RegisterMut<'_, '_> {
     /// # Errors
     /// When path or value cannot be stored; nothing was changed.
     pub fn set(&mut self, value: impl Serialize) -> Result<Dot, WriteError> {
-        let value = self.tx.value(value)?;
-        self.set_value(value)
+        self.set_value(Value::from_serialize(&value)?)
     }
 
     /// Writes a value that is already in canonical form.
@@ -265,6 +268,7 @@ impl RegisterMut<'_, '_> {
     /// When the path or the size cannot be stored; nothing was changed.
     pub fn set_value(&mut self, value: Value) -> Result<Dot, WriteError> {
         let key = self.tx.key(&self.path, self.tag)?;
+        let value = self.tx.checked_value(value)?;
         self.tx.charge(&key, value.as_bytes().len())?;
         Ok(match self.tag {
             TypeTag::MaxRegister => self.tx.inner.write_maximum(&key, value),

@@ -29,19 +29,20 @@ pub(super) fn read(bytes: &[u8], depth: u32) -> Result<Item, ValueError> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Form {
+pub(super) enum Form {
     Canonical,
     Any,
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    form: Form,
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+    pub(super) form: Form,
 }
 
 /// One scalar, or the header of an array or map.
-enum Token<'a> {
+pub(super) enum Token<'a> {
     Nil,
     Bool(bool),
     Int(Int),
@@ -127,6 +128,20 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Passes over one item whose depth was checked before.
+    pub(super) fn skip_item(&mut self) -> Result<(), ValueError> {
+        let mut pending = 1_u64;
+        while pending > 0 {
+            let inside = match self.token()? {
+                Token::Array(len) => u64::try_from(len).unwrap_or(u64::MAX),
+                Token::Map(len) => u64::try_from(len).unwrap_or(u64::MAX).saturating_mul(2),
+                _ => 0,
+            };
+            pending = (pending - 1).saturating_add(inside);
+        }
+        Ok(())
+    }
+
     fn key(&mut self) -> Result<MapKey, ValueError> {
         let at = self.at;
         match self.token()? {
@@ -136,7 +151,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn token(&mut self) -> Result<Token<'a>, ValueError> {
+    pub(super) fn token(&mut self) -> Result<Token<'a>, ValueError> {
         let at = self.at;
         let [marker] = self.array()?;
         match Marker::from_u8(marker) {
@@ -294,7 +309,7 @@ impl<'a> Reader<'a> {
         self.bytes.len().saturating_sub(self.at)
     }
 
-    fn end(&self) -> Result<(), ValueError> {
+    pub(super) fn end(&self) -> Result<(), ValueError> {
         if self.left() == 0 { Ok(()) } else { Err(ValueError::TrailingBytes { at: self.at }) }
     }
 }

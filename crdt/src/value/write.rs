@@ -5,6 +5,7 @@
 use rmp::Marker;
 
 use super::item::exact_integer;
+use super::read::Token;
 use super::timestamp::EXTENSION_TYPE;
 use super::{Int, Item, MapKey, Timestamp, ValueError};
 
@@ -14,29 +15,20 @@ pub(super) const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
 /// Appends the canonical bytes of an item that nests at most `depth` arrays and maps.
 pub(super) fn put_item(out: &mut Vec<u8>, item: &Item, depth: u32) -> Result<(), ValueError> {
     match item {
-        Item::Nil => out.push(Marker::Null.to_u8()),
+        Item::Nil => put_nil(out),
         Item::Bool(truth) => put_bool(out, *truth),
         Item::Int(number) => put_int(out, *number),
         Item::Float(number) => put_float(out, *number),
         Item::Str(text) => put_str(out, text)?,
-        Item::Bytes(bytes) => {
-            put_len(out, bytes.len(), [Some(Marker::Bin8), Some(Marker::Bin16)], Marker::Bin32)?;
-            out.extend_from_slice(bytes);
-        }
+        Item::Bytes(bytes) => put_bytes(out, bytes)?,
         Item::Array(items) => {
             let depth = depth.checked_sub(1).ok_or(ValueError::TooDeep { at: out.len() })?;
-            match short_len(items.len(), 0x0f) {
-                Some(len) => out.push(Marker::FixArray(len).to_u8()),
-                None => put_len(out, items.len(), [None, Some(Marker::Array16)], Marker::Array32)?,
-            }
+            put_array_len(out, items.len())?;
             items.iter().try_for_each(|item| put_item(out, item, depth))?;
         }
         Item::Map(pairs) => {
             let depth = depth.checked_sub(1).ok_or(ValueError::TooDeep { at: out.len() })?;
-            match short_len(pairs.len(), 0x0f) {
-                Some(len) => out.push(Marker::FixMap(len).to_u8()),
-                None => put_len(out, pairs.len(), [None, Some(Marker::Map16)], Marker::Map32)?,
-            }
+            put_map_len(out, pairs.len())?;
             for (key, item) in pairs {
                 put_key(out, key)?;
                 put_item(out, item, depth)?;
@@ -45,6 +37,43 @@ pub(super) fn put_item(out: &mut Vec<u8>, item: &Item, depth: u32) -> Result<(),
         Item::Timestamp(time) => put_timestamp(out, *time),
     }
     Ok(())
+}
+
+/// Appends what stands for itself: everything but arrays and maps, of which this writes nothing.
+pub(super) fn put_scalar(out: &mut Vec<u8>, token: &Token<'_>) -> Result<(), ValueError> {
+    match token {
+        Token::Nil => put_nil(out),
+        Token::Bool(truth) => put_bool(out, *truth),
+        Token::Int(number) => put_int(out, *number),
+        Token::Float(number) => put_float(out, *number),
+        Token::Str(text) => put_str(out, text)?,
+        Token::Bytes(bytes) => put_bytes(out, bytes)?,
+        Token::Timestamp(time) => put_timestamp(out, *time),
+        Token::Array(_) | Token::Map(_) => {}
+    }
+    Ok(())
+}
+
+/// Appends the header of an array.
+pub(super) fn put_array_len(out: &mut Vec<u8>, len: usize) -> Result<(), ValueError> {
+    match short_len(len, 0x0f) {
+        Some(len) => out.push(Marker::FixArray(len).to_u8()),
+        None => put_len(out, len, [None, Some(Marker::Array16)], Marker::Array32)?,
+    }
+    Ok(())
+}
+
+/// Appends the header of a map.
+pub(super) fn put_map_len(out: &mut Vec<u8>, len: usize) -> Result<(), ValueError> {
+    match short_len(len, 0x0f) {
+        Some(len) => out.push(Marker::FixMap(len).to_u8()),
+        None => put_len(out, len, [None, Some(Marker::Map16)], Marker::Map32)?,
+    }
+    Ok(())
+}
+
+fn put_nil(out: &mut Vec<u8>) {
+    out.push(Marker::Null.to_u8());
 }
 
 fn put_key(out: &mut Vec<u8>, key: &MapKey) -> Result<(), ValueError> {
@@ -60,7 +89,7 @@ fn put_bool(out: &mut Vec<u8>, truth: bool) {
     out.push(marker.to_u8());
 }
 
-fn put_int(out: &mut Vec<u8>, number: Int) {
+pub(super) fn put_int(out: &mut Vec<u8>, number: Int) {
     match (number.as_u64(), number.as_i64()) {
         (Some(number), _) => put_unsigned(out, number),
         (None, Some(number)) => put_negative(out, number),
@@ -109,12 +138,18 @@ fn put_float(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-fn put_str(out: &mut Vec<u8>, text: &str) -> Result<(), ValueError> {
+pub(super) fn put_str(out: &mut Vec<u8>, text: &str) -> Result<(), ValueError> {
     match short_len(text.len(), 0x1f) {
         Some(len) => out.push(Marker::FixStr(len).to_u8()),
         None => put_len(out, text.len(), [Some(Marker::Str8), Some(Marker::Str16)], Marker::Str32)?,
     }
     out.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ValueError> {
+    put_len(out, bytes.len(), [Some(Marker::Bin8), Some(Marker::Bin16)], Marker::Bin32)?;
+    out.extend_from_slice(bytes);
     Ok(())
 }
 
