@@ -2,11 +2,13 @@
 
 mod delta;
 mod path;
+mod session;
 mod value;
 mod vector;
 
 pub use delta::Deltas;
 pub use path::{Keys, Paths};
+pub use session::Sessions;
 pub use value::{Messagepack, Values};
 pub use vector::{Contexts, VersionVectors};
 

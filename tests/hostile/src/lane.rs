@@ -114,6 +114,16 @@ impl Lane {
     }
 }
 
+impl Lane {
+    /// Tries one input that once did harm.
+    ///
+    /// # Errors
+    /// The harm that it does again.
+    pub fn replay<D: Decoder>(decoder: &mut D, bytes: &[u8]) -> Result<(), Harm> {
+        attempt(decoder, bytes, &mut Tally::default())
+    }
+}
+
 fn prefixes_and_flips<D: Decoder>(
     decoder: &mut D,
     seed: &[u8],

@@ -1,3 +1,5 @@
+//! Contexts: `wire::decode_context`.
+
 use rejoin_hostile::decoders::Contexts;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Deltas: `wire::decode_delta`, `Delta::validate`, `Store::join`.
+
 use rejoin_hostile::decoders::Deltas;
 
 #[test]

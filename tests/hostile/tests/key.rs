@@ -1,3 +1,5 @@
+//! Keys: `Key::from_bytes`.
+
 use rejoin_hostile::decoders::Keys;
 
 #[test]

@@ -1,3 +1,5 @@
+//! MessagePack of any form: `Value::from_messagepack`.
+
 use rejoin_hostile::decoders::Messagepack;
 
 #[test]

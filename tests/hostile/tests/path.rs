@@ -1,3 +1,5 @@
+//! Paths: `Path::from_encoded`.
+
 use rejoin_hostile::decoders::Paths;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Values: `Value::from_bytes`.
+
 use rejoin_hostile::decoders::Values;
 
 #[test]

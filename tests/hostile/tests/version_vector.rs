@@ -1,3 +1,5 @@
+//! Version vectors: `wire::decode_version_vector`.
+
 use rejoin_hostile::decoders::VersionVectors;
 
 #[test]

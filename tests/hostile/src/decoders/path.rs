@@ -1,7 +1,7 @@
 //! Paths and keys.
 
 use rejoin_crdt::Limits;
-use rejoin_crdt::path::{Key, Path};
+use rejoin_crdt::path::{Component, Key, Path};
 
 use super::{FRAME_FACTOR, SMALL_BYTES, ensure, narrow};
 use crate::lane::{Decoder, Lane};
@@ -69,7 +69,9 @@ impl Decoder for Paths {
     }
 
     fn decode(&mut self, bytes: &[u8]) -> Option<Self::Output> {
-        Path::from_encoded(bytes).ok()
+        // Whoever takes a path from outside bounds it like a key.
+        let is_short = bytes.len() <= Limits::default().key_bytes;
+        is_short.then(|| Path::from_encoded(bytes).ok()).flatten()
     }
 
     fn check(&mut self, bytes: &[u8], path: Self::Output) -> Result<&'static str, String> {
@@ -80,6 +82,7 @@ impl Decoder for Paths {
     }
 
     fn allowance_bytes(&self, len: usize) -> usize {
-        FRAME_FACTOR * len + SMALL_BYTES
+        // One byte can be a component, which takes three words, twice while the list grows.
+        len.min(Limits::default().key_bytes) * 3 * size_of::<Component>() + SMALL_BYTES
     }
 }
