@@ -46,6 +46,11 @@ pub use rejoin_crdt::document::{
 };
 pub use rejoin_crdt::*;
 pub use replica::{
-    Applied, ApplyError, Builder, Committed, Environment, LoadReport, Replica, ResolveError,
-    Status, TransactError,
+    Applied, ApplyError, Builder, Committed, DeltaError, Environment, LoadReport, Replica,
+    ResolveError, Status, TransactError,
 };
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rejoin_sync::{CloseReason, ClusterId, Session};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +23,10 @@ use crate::Replica;
 use crate::env::Monotonic;
 
 pub use rejoin_sync::{self as sync, Kind, State, Traffic};
+
+/// The pause after a connection that could not be accepted, so that a full table of files is not
+/// asked in a tight loop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A replica on the network.
 ///
@@ -56,6 +61,7 @@ struct LinkState {
     session: Option<Session>,
     connections: u64,
     last_end: Option<String>,
+    mismatches: u64,
     earlier_sent_bytes: u64,
     earlier_received_bytes: u64,
 }
@@ -73,6 +79,9 @@ pub struct LinkStatus {
     pub connections: u64,
     /// Why the last connection ended or could not be made.
     pub last_end: Option<String>,
+    /// How often both sides had equal contexts and different states: a bug or damage, on one side or
+    /// the other.
+    pub mismatches: u64,
     /// The bytes sent over all connections of this link.
     pub sent_bytes: u64,
     /// The bytes received over all connections of this link.
@@ -107,9 +116,14 @@ impl Network {
     pub fn listen(&self, listener: TcpListener) -> AbortHandle {
         let shared = Arc::downgrade(&self.shared);
         self.spawn(async move {
-            while let Ok((stream, address)) = listener.accept().await {
+            loop {
+                let accepted = listener.accept().await;
                 let Some(shared) = shared.upgrade() else { return };
-                accept(&shared, stream, address);
+                match accepted {
+                    Ok((stream, address)) => accept(&shared, stream, address),
+                    // Too many open files, or a peer that is gone already: the next one may do.
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                }
             }
         })
     }
@@ -141,7 +155,9 @@ impl Network {
 fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
     let link = shared.add_link(address.to_string(), false);
     let weak = Arc::downgrade(shared);
-    lock(&shared.tasks).spawn(async move {
+    let mut tasks = lock(&shared.tasks);
+    while tasks.try_join_next().is_some() {}
+    tasks.spawn(async move {
         driver::serve(weak.clone(), link.clone(), stream).await;
         // The peer comes back under another port: what is left of this link is of no use.
         if let Some(shared) = weak.upgrade() {
@@ -173,6 +189,7 @@ impl Link {
             session,
             connections: state.connections,
             last_end: state.last_end.clone(),
+            mismatches: state.mismatches,
             sent_bytes: state.earlier_sent_bytes + sent,
             received_bytes: state.earlier_received_bytes + received,
         }

@@ -12,14 +12,15 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use rejoin_crdt::document::{
-    Candidate, Changes, Conflict, Document, DocumentView, Resolver, Tx, WriteError,
+    Candidate, Changes, Conflict, Document, DocumentView, Resolver, TransactionTooLarge, Tx,
+    WriteError,
 };
 use rejoin_crdt::path::{IntoPath, Key};
 use rejoin_crdt::value::Value;
-use rejoin_crdt::wire::{self, DecodeError};
+use rejoin_crdt::wire::{self, DecodeError, ExtractError};
 use rejoin_crdt::{
     AuthorisedDelta, Authority, BelowHorizon, Context, Dot, InvalidDelta, JoinError, Limits,
-    ReplicaId, Unauthorised,
+    ReplicaId, StaleTransaction, Unauthorised,
 };
 use thiserror::Error;
 
@@ -30,8 +31,11 @@ use crate::observer::{Observer, Observers, Origin};
 /// of microseconds and copying shared nodes would cost more than the wait.
 const LONG_CHANGE_CELLS: usize = 256;
 
-/// Rows that a bulk load commits at once.
-const LOAD_BATCH_ROWS: usize = 10_000;
+/// A bulk load commits whenever its values amount to this much: far below what a delta may hold.
+const LOAD_BATCH_BYTES: usize = 2 << 20;
+
+/// What a row counts beside its value, so that a batch of tiny rows stays moderate too.
+const LOAD_ROW_BYTES: usize = 100;
 
 /// Time and randomness, as the platform provides them.
 pub trait Environment: Debug + Send + Sync {
@@ -51,8 +55,7 @@ pub struct Replica {
 #[derive(Debug)]
 struct Shared {
     env: Box<dyn Environment>,
-    /// Drawn at the first write: a replica that only reads needs no id.
-    identity: Mutex<Option<ReplicaId>>,
+    identity: Mutex<Identity>,
     /// Held by whoever changes the document.
     writer: Mutex<()>,
     /// Who holds `writer`, to answer a nested transaction with an error instead of a standstill.
@@ -63,6 +66,14 @@ struct Shared {
     revision: Mutex<u64>,
     changed: Condvar,
     observers: Observers,
+}
+
+/// The id of this life: drawn when it is needed, claimed at the first write. A replica that only reads
+/// needs none.
+#[derive(Debug, Default)]
+struct Identity {
+    drawn: Option<ReplicaId>,
+    is_claimed: bool,
 }
 
 /// Builds a replica with another environment or other limits.
@@ -93,6 +104,13 @@ pub enum TransactError<E> {
     /// The closure of a transaction began another one on the same replica.
     #[error("a transaction cannot begin inside another one of the same replica")]
     Nested,
+    /// The transaction is larger than what any peer would take as one.
+    #[error(transparent)]
+    TooLarge(#[from] TransactionTooLarge),
+    /// The document changed while the transaction ran. Transactions of one replica run one after the
+    /// other, so this does not happen.
+    #[error(transparent)]
+    Stale(#[from] StaleTransaction),
 }
 
 /// What applying a delta did.
@@ -125,6 +143,24 @@ pub enum ApplyError {
     Nested,
 }
 
+/// Why there is no delta for somebody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum DeltaError {
+    /// The difference is larger than one delta may be.
+    #[error("the difference takes {parts} deltas: ask for them with deltas_since")]
+    TooLarge {
+        /// How many deltas it takes.
+        parts: usize,
+    },
+    /// Removals that the other side has not seen were already collected.
+    #[error(transparent)]
+    BelowHorizon(#[from] BelowHorizon),
+    /// The difference cannot be cut to the limits.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+}
+
 /// Why a conflict was not resolved. Nothing was changed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -138,9 +174,9 @@ pub enum ResolveError {
     /// The value cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// A transaction was in the way.
-    #[error("a conflict cannot be resolved inside a transaction of the same replica")]
-    Nested,
+    /// The transaction of the resolution did not commit.
+    #[error("the resolution did not commit: {0}")]
+    NotCommitted(Box<TransactError<WriteError>>),
 }
 
 /// What a bulk load did.
@@ -233,9 +269,20 @@ impl Replica {
         Self { shared: Arc::new(shared) }
     }
 
-    /// The id under which this replica writes; drawn now if this is the first time anybody asks.
+    /// The id under which this replica writes; claimed now if it has not written yet.
     pub fn identity(&self) -> ReplicaId {
-        *lock(&self.shared.identity).get_or_insert_with(|| self.shared.env.new_replica_id())
+        lock(&self.shared.identity).is_claimed = true;
+        self.draw_identity()
+    }
+
+    fn draw_identity(&self) -> ReplicaId {
+        let mut identity = lock(&self.shared.identity);
+        *identity.drawn.get_or_insert_with(|| self.shared.env.new_replica_id())
+    }
+
+    fn claimed_identity(&self) -> Option<ReplicaId> {
+        let identity = lock(&self.shared.identity);
+        identity.drawn.filter(|_| identity.is_claimed)
     }
 
     /// Changes any number of keys as one: all of it commits, or nothing if the closure returns an
@@ -248,24 +295,25 @@ impl Replica {
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<Committed<T>, TransactError<E>> {
         let writer = self.writer().ok_or(TransactError::Nested)?;
-        let env = &self.shared.env;
-        let replica = self.identity();
-        let hlc = self.change(0, |document| document.tick(env.now_ms()));
+        let replica = self.draw_identity();
+        let now_ms = self.shared.env.now_ms();
+        let hlc = self.change(0, |document| document.tick(now_ms));
         let (staged, value) = {
             let document = self.document();
             let mut tx = document.transaction(replica, hlc);
             let value = change(&mut tx).map_err(TransactError::Aborted)?;
-            (tx.finish(), value)
+            (tx.finish()?, value)
         };
         let changes = !staged.is_empty();
         let committed = self.change(staged.cell_count(), |document| {
-            // Nobody else writes while this thread is the writer, so the transaction is not stale.
-            let commit = document.commit(staged).unwrap_or_default();
-            debug_assert!(changes != commit.is_empty(), "a transaction went stale under its lock");
-            let context = document.store().view().context().clone();
-            let last = document.store().last_seq(replica);
-            Committed { value, last: changes.then(|| Dot::new(replica, last)), token: context }
-        });
+            document.commit(staged)?;
+            let token = document.store().view().context().clone();
+            let last = changes.then(|| Dot::new(replica, document.store().last_seq(replica)));
+            Ok::<_, StaleTransaction>(Committed { value, last, token })
+        })?;
+        if changes {
+            lock(&self.shared.identity).is_claimed = true;
+        }
         drop(writer);
         if changes {
             self.announce(Origin::Local);
@@ -293,13 +341,37 @@ impl Replica {
         self.view().cells().context().clone()
     }
 
-    /// Everything that somebody with the context `base` lacks, as bytes (`docs/wire-format.md`).
+    /// Everything that somebody with the context `base` lacks, as the bytes of one delta
+    /// (`docs/wire-format.md`).
     ///
     /// # Errors
-    /// When removals that `base` has not seen were already collected here.
-    pub fn delta_since(&self, base: &Context<Key>) -> Result<Vec<u8>, BelowHorizon> {
-        let delta = self.document().store().delta_since(base)?;
-        Ok(wire::encode_delta(&delta))
+    /// When removals that `base` has not seen were already collected here, or the difference is larger
+    /// than one delta may be: then [`Self::deltas_since`] cuts it.
+    pub fn delta_since(&self, base: &Context<Key>) -> Result<Vec<u8>, DeltaError> {
+        let mut deltas = self.deltas_since(base)?;
+        match deltas.len() {
+            0 => Ok(wire::encode_delta(&self.document().store().delta_since(base)?)),
+            1 => Ok(deltas.swap_remove(0)),
+            parts => Err(DeltaError::TooLarge { parts }),
+        }
+    }
+
+    /// Everything that somebody with the context `base` lacks, as deltas to be applied in this order.
+    /// While only some of them are applied, the receiver is hydrating: it may show a part of a
+    /// transaction, and says so.
+    ///
+    /// # Errors
+    /// When removals that `base` has not seen were already collected here, or a single place is larger
+    /// than a delta may be.
+    pub fn deltas_since(&self, base: &Context<Key>) -> Result<Vec<Vec<u8>>, DeltaError> {
+        let document = self.document();
+        let (store, limits) = (document.store(), document.limits());
+        let (mut deltas, mut reached) = (Vec::new(), base.clone());
+        while let Some(extract) = wire::extract(store, &reached, limits, || None)? {
+            reached = reached.joined(&extract.reach);
+            deltas.push(extract.bytes);
+        }
+        Ok(deltas)
     }
 
     /// Applies a delta of another replica, as one.
@@ -319,16 +391,21 @@ impl Replica {
         origin: Origin,
     ) -> Result<Applied, ApplyError> {
         let writer = self.writer().ok_or(ApplyError::Nested)?;
-        let own = *lock(&self.shared.identity);
+        let own = self.claimed_identity();
         let now_ms = self.shared.env.now_ms();
         let cells = delta.as_delta().cell_count();
         let clears = delta.as_delta().parts.iter().any(|part| !part.range_tombstones.is_empty());
         let size = if clears { usize::MAX } else { cells };
-        let commit = self.change(size, |document| document.join(delta, own, now_ms))?;
+        let (commit, is_news) = self.change(size, |document| {
+            let before = document.store().revision();
+            let commit = document.join(delta, own, now_ms)?;
+            Ok::<_, JoinError>((commit, document.store().revision() != before))
+        })?;
         drop(writer);
-        let applied = Applied { cells: commit.cells.len(), deleted_ranges: commit.ranges.len() };
-        self.announce(origin);
-        Ok(applied)
+        if is_news {
+            self.announce(origin);
+        }
+        Ok(Applied { cells: commit.cells.len(), deleted_ranges: commit.ranges.len() })
     }
 
     /// The changes since `since`, once. Costs the changes, not the document.
@@ -365,12 +442,12 @@ impl Replica {
         let result = self.transact(|tx| tx.write_over(path, *tag, &seen, value).map(|_| ()));
         result.map_err(|error| match error {
             TransactError::Aborted(error) => ResolveError::Write(error),
-            TransactError::Nested => ResolveError::Nested,
+            other => ResolveError::NotCommitted(Box::new(other)),
         })
     }
 
     /// Brings many registers to given values, and writes nothing where they are equal already: a
-    /// database read into a cache, again and again. Commits every ten thousand rows.
+    /// database read into a cache, again and again. Commits in batches of a few megabytes.
     ///
     /// # Errors
     /// The first row that cannot be written; the batches before it are committed, its own is not.
@@ -383,15 +460,19 @@ impl Replica {
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let batch = self.transact(|tx| {
-                let mut written = LoadReport::default();
-                for row in rows.by_ref().take(LOAD_BATCH_ROWS) {
+                let (mut batch, mut len_bytes) = (LoadReport::default(), 0);
+                while len_bytes < LOAD_BATCH_BYTES
+                    && let Some(row) = rows.next()
+                {
                     let (path, value) = place(row);
-                    match tx.register(path).ensure(value)? {
-                        true => written.written += 1,
-                        false => written.unchanged += 1,
+                    let value = Value::from_serialize(&value).map_err(WriteError::from)?;
+                    len_bytes += LOAD_ROW_BYTES + value.as_bytes().len();
+                    match tx.register(path).ensure_value(value)? {
+                        true => batch.written += 1,
+                        false => batch.unchanged += 1,
                     }
                 }
-                Ok(written)
+                Ok(batch)
             })?;
             report.written += batch.value.written;
             report.unchanged += batch.value.unchanged;
@@ -401,7 +482,7 @@ impl Replica {
 
     /// The state of this replica in a few numbers.
     pub fn status(&self) -> Status {
-        let replica = *lock(&self.shared.identity);
+        let replica = self.claimed_identity();
         let document = self.document();
         let cells = document.store().view();
         Status {
@@ -442,10 +523,9 @@ impl Replica {
         let view = self.document().view();
         *lock(&self.shared.published) = Some(view);
         let mut document = self.shared.document.write().unwrap_or_else(PoisonError::into_inner);
-        let result = change(&mut document);
-        drop(document);
-        *lock(&self.shared.published) = None;
-        result
+        // Dropped before the lock on the document, so that no reader falls back behind what it saw.
+        let _until_done = Unpublish(&self.shared.published);
+        change(&mut document)
     }
 
     fn announce(&self, origin: Origin) {
@@ -475,6 +555,15 @@ struct WriterGuard<'a> {
 impl Drop for WriterGuard<'_> {
     fn drop(&mut self) {
         *lock(self.writing) = None;
+    }
+}
+
+/// Takes the published view back, whatever happens.
+struct Unpublish<'a>(&'a Mutex<Option<DocumentView>>);
+
+impl Drop for Unpublish<'_> {
+    fn drop(&mut self) {
+        *lock(self.0) = None;
     }
 }
 

@@ -105,6 +105,15 @@ impl<K: Ord + Clone> Context<K> {
         vectors.fold(first, |floor, vector| floor.meet(vector))
     }
 
+    /// The least context that covers both.
+    pub fn joined(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        for (range, vector) in other.segments_in(&KeyRange::full()) {
+            both.join(&range, vector);
+        }
+        both
+    }
+
     /// Incorporates `vector` for the keys of `range`.
     pub(crate) fn join(&mut self, range: &KeyRange<K>, vector: &VersionVector) {
         self.split_at(range.start.as_ref());

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use thiserror::Error;
 
+use crate::context::Context;
 use crate::dot::Dot;
 use crate::entry::Entry;
 use crate::fingerprint::Fingerprint;
@@ -92,6 +93,26 @@ impl<K, V> Delta<K, V> {
     /// The number of cells in all parts.
     pub fn cell_count(&self) -> usize {
         self.parts.iter().map(|part| part.cells.len()).sum()
+    }
+}
+
+impl<K: Ord + Clone, V> Delta<K, V> {
+    /// What somebody has incorporated at the least who sends or has applied this delta.
+    pub fn reach(&self) -> Context<K> {
+        let mut segments = vec![(None, VersionVector::new())];
+        for part in &self.parts {
+            match segments.last_mut() {
+                Some(last) if last.0 == part.range.start => last.1.clone_from(&part.upto),
+                _ => segments.push((part.range.start.clone(), part.upto.clone())),
+            }
+            if let Some(end) = &part.range.end {
+                segments.push((Some(end.clone()), VersionVector::new()));
+            }
+        }
+        segments.dedup_by(|next, kept| next.1 == kept.1);
+        // Parts are sorted and disjoint; a context that promises nothing is the safe answer for a
+        // delta that was not validated and whose parts are not.
+        Context::from_segments(segments).unwrap_or_default()
     }
 }
 
@@ -249,6 +270,9 @@ impl<K: Ord + Clone, V> Delta<K, V> {
         let fresh = cells.flat_map(|cell| &cell.fresh);
         let mut dots: Vec<_> =
             fresh.map(|(dot, entry)| (*dot, matches!(entry, Entry::Reset(_)))).collect();
+        // The pieces of one tombstone share its dot with each other and with its resets.
+        let tombstones = self.parts.iter().flat_map(|part| &part.range_tombstones);
+        dots.extend(tombstones.map(|tombstone| (tombstone.dot, true)));
         dots.sort_unstable();
         let mut pairs = dots.iter().zip(dots.iter().skip(1));
         match pairs.find(|(a, b)| a.0 == b.0 && !(a.1 && b.1)) {

@@ -17,7 +17,10 @@ use std::sync::Arc;
 pub use conflict::{Candidate, Conflict};
 pub use read::{Bounded, Counter, Flag, Map, MvRegister, Reading, Register, Set};
 pub use resolver::Resolver;
-pub use write::{BoundedMut, CounterMut, FlagMut, MapMut, RegisterMut, SetMut, Tx, WriteError};
+pub use write::{
+    BoundedMut, CounterMut, FlagMut, MapMut, RegisterMut, SetMut, TransactionTooLarge, Tx, Unit,
+    WriteError,
+};
 
 use crate::cell::{CellRef, Sibling};
 use crate::context::Context;

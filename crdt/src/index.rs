@@ -104,7 +104,7 @@ impl<K: Clone> Index<K> {
     where
         K: PartialEq,
     {
-        let ahead = Ahead { replica: dot.replica, after: dot.seq - 1, upto: dot.seq };
+        let ahead = Ahead { replica: dot.replica, after: dot.seq.saturating_sub(1), upto: dot.seq };
         self.keys_of(ahead).any(|indexed| indexed == key)
     }
 

@@ -44,6 +44,12 @@ impl<K: Ord> KeyRange<K> {
             && ends_no_later(other.end.as_ref(), self.end.as_ref())
     }
 
+    /// Whether some key may lie in both ranges.
+    pub fn meets(&self, other: &Self) -> bool {
+        let is_apart = |end: &Option<K>, start: &Option<K>| matches!((end, start), (Some(end), Some(start)) if end <= start);
+        !is_apart(&self.end, &other.start) && !is_apart(&other.end, &self.start)
+    }
+
     /// Whether the range cannot hold a key.
     pub fn is_empty(&self) -> bool {
         matches!((&self.start, &self.end), (Some(start), Some(end)) if start >= end)

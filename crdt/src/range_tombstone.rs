@@ -8,7 +8,7 @@
 //! were still alive there: a dot that was superseded by one that the tombstone removed has no other
 //! dominator left (see `docs/decisions/0005-range-tombstone-context.md`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,11 +36,8 @@ impl<K: Ord + Clone> RangeTombstone<K> {
             && (self.seen != other.seen || self.dot > other.dot)
     }
 
-    /// What is left of this one where `other` does not make it superfluous.
+    /// What is left of this one where `other`, which dominates it, does not make it superfluous.
     fn beside(&self, other: &Self) -> Vec<Self> {
-        if !other.dominates(self) {
-            return vec![self.clone()];
-        }
         let rest = self.range.without(&other.range);
         rest.map(|range| Self { range, ..self.clone() }).collect()
     }
@@ -67,20 +64,24 @@ impl<K: Ord + Clone> RangeTombstones<K> {
     /// the pieces arrive.
     pub(crate) fn insert(&mut self, tombstone: RangeTombstone<K>) {
         let mut rest = vec![tombstone.range.clone()];
-        for other in self.iter().filter(|other| other.dominates(&tombstone)) {
+        // Ranges are compared first: most tombstones lie apart, and a vector has many components.
+        let meets = |other: &&RangeTombstone<K>| tombstone.range.meets(&other.range);
+        for other in self.iter().filter(meets).filter(|other| other.dominates(&tombstone)) {
             rest = rest.iter().flat_map(|range| range.without(&other.range)).collect();
         }
         if rest.is_empty() {
             return;
         }
-        let overlapped = |other: &RangeTombstone<K>| {
-            tombstone.dominates(other) && tombstone.range.intersect(&other.range).is_some()
-        };
-        if self.iter().any(overlapped) {
-            self.by_dot.retain(|_, pieces| {
-                *pieces = pieces.iter().flat_map(|piece| piece.beside(&tombstone)).collect();
-                !pieces.is_empty()
-            });
+        let outdone = self.iter().filter(meets).filter(|other| tombstone.dominates(other));
+        let outdone: Vec<Dot> = outdone.map(|other| other.dot).collect();
+        for dot in outdone {
+            if let btree_map::Entry::Occupied(mut entry) = self.by_dot.entry(dot) {
+                let beside = |piece: &RangeTombstone<K>| piece.beside(&tombstone);
+                *entry.get_mut() = entry.get().iter().flat_map(beside).collect();
+                if entry.get().is_empty() {
+                    entry.remove();
+                }
+            }
         }
         let pieces = self.by_dot.entry(tombstone.dot).or_default();
         pieces.extend(rest.into_iter().map(|range| RangeTombstone { range, ..tombstone.clone() }));

@@ -32,6 +32,31 @@ pub struct Store<K, V> {
     horizon: VersionVector,
     /// Counts commits, so that a transaction on an older state is noticed.
     revision: u64,
+    origin: Origin,
+}
+
+/// Tells a store from every other one, its own clones included, so that a transaction prepared on one
+/// cannot be committed to another.
+#[derive(Debug, Default)]
+pub(crate) struct Origin(Arc<()>);
+
+impl Clone for Origin {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Origin {
+    /// The same origin once more, for a transaction.
+    fn share(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
 impl<K: CellKey, V: CellValue> Default for Store<K, V> {
@@ -42,6 +67,7 @@ impl<K: CellKey, V: CellValue> Default for Store<K, V> {
             range_tombstones: RangeTombstones::default(),
             horizon: VersionVector::new(),
             revision: 0,
+            origin: Origin::default(),
         }
     }
 }
@@ -132,6 +158,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.revision
     }
 
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin.share()
+    }
+
     /// Every removal that was collected lies under this version vector.
     pub const fn horizon(&self) -> &VersionVector {
         &self.horizon
@@ -152,24 +182,26 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// # Errors
     /// When the store changed since the transaction began; nothing was changed.
     pub fn commit(&mut self, staged: Staged<K, V>) -> Result<Commit<K>, StaleTransaction> {
-        if staged.revision != self.revision {
+        if staged.origin != self.origin || staged.revision != self.revision {
             return Err(StaleTransaction);
         }
         let mut commit = Commit::default();
         if staged.is_empty() {
             return Ok(commit);
         }
+        let before = self.debug_context();
         self.view.lives = staged.lives;
         let mut index = IndexUpdate::default();
-        for (key, cell) in staged.cells {
-            self.replace_cell(key, cell, &mut index, &mut commit);
-        }
         for tombstone in staged.range_tombstones {
             commit.ranges.push(tombstone.range.clone());
             self.range_tombstones.insert(tombstone);
         }
+        for (key, cell) in staged.cells {
+            self.replace_cell(key, cell, &mut index, &mut commit);
+        }
         self.view.context.advance(staged.replica, staged.seq);
         self.finish(index, &commit);
+        self.assert_monotone(before.as_ref(), None);
         Ok(commit)
     }
 
@@ -186,13 +218,22 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     ) -> Result<Commit<K>, JoinError> {
         let delta = delta.into_delta();
         self.check_join(&delta, own)?;
+        let news = |part: &Part<K, V>| !self.view.context.covers(&part.range, &part.upto);
+        if !delta.parts.iter().any(news) {
+            return Ok(Commit::default());
+        }
+        let before = self.debug_context();
+        let ranges: Vec<_> = delta.parts.iter().map(|part| part.range.clone()).collect();
         let mut commit = Commit::default();
         let mut index = IndexUpdate::default();
         for part in delta.parts {
             self.join_part(part, &mut index, &mut commit);
         }
+        // Every base covers the horizon of its delta, and the own context covers every base: so what is
+        // taken over here lies under the own context of these ranges.
         self.horizon.join(&delta.horizon);
         self.finish(index, &commit);
+        self.assert_monotone(before.as_ref(), Some(&ranges));
         Ok(commit)
     }
 
@@ -323,6 +364,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             born: fresh.iter().filter(|dot| !old.contains(dot)).copied().collect(),
             died: old.iter().filter(|dot| !fresh.contains(dot)).copied().collect(),
         };
+        debug_assert!(
+            turnover.died.is_empty()
+                || !turnover.born.is_empty()
+                || commit.ranges.iter().any(|range| range.contains(&key)),
+            "invariant I5: something left {key:?} without a dot that removes it"
+        );
         if !turnover.is_empty() {
             index.take(&key, turnover, &self.view.lives);
             commit.cells.push(ChangedCell { key, is_new, dots: fresh.len() });
@@ -345,6 +392,29 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 || commit.cells.iter().all(|changed| self.contains_its_dots(&changed.key)),
             "invariant I2: a cell holds a dot that is not in the context of its key"
         );
+    }
+
+    /// The context before a change, where assertions are on.
+    fn debug_context(&self) -> Option<Context<K>> {
+        (cfg!(debug_assertions) && !any_planted()).then(|| self.view.context.clone())
+    }
+
+    /// Invariants I8 and I7: no context goes back, and a delta changes it on its own ranges only.
+    fn assert_monotone(&self, before: Option<&Context<K>>, ranges: Option<&[KeyRange<K>]>) {
+        let Some(before) = before else { return };
+        for (range, old) in before.segments_in(&KeyRange::full()) {
+            for (range, new) in self.view.context.segments_in(&range) {
+                debug_assert!(new.covers(old), "invariant I8: the context went back on {range:?}");
+                let mut outside = vec![range.clone()];
+                for part in ranges.unwrap_or(&[KeyRange::full()]) {
+                    outside = outside.iter().flat_map(|range| range.without(part)).collect();
+                }
+                debug_assert!(
+                    new == old || outside.is_empty(),
+                    "invariant I7: the context changed outside the delta, on {outside:?}"
+                );
+            }
+        }
     }
 
     /// Invariant I2 for one cell.

@@ -18,7 +18,7 @@ use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
 use crate::replica::{Life, Lives, ReplicaId};
-use crate::store::Store;
+use crate::store::{Origin, Store};
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue};
 
@@ -37,8 +37,11 @@ pub struct Staged<K, V> {
     pub(crate) life: Life,
     /// The table of the store, in which the own replica has a handle.
     pub(crate) lives: Arc<Lives>,
-    /// The state of the store that was read.
+    /// The store that was read, and its state.
+    pub(crate) origin: Origin,
     pub(crate) revision: u64,
+    /// The last dot that was taken before this transaction.
+    began: Seq,
     /// The last dot that was taken.
     pub(crate) seq: Seq,
     /// Every cell that was touched, as it shall be.
@@ -61,6 +64,19 @@ impl<K, V> Staged<K, V> {
     pub fn cell_count(&self) -> usize {
         self.cells.len()
     }
+
+    /// The number of range tombstones that were written.
+    pub const fn range_tombstone_count(&self) -> usize {
+        self.range_tombstones.len()
+    }
+
+    /// Every cell that was touched, with the entries that this transaction gave it.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&K, impl Iterator<Item = &Entry<V>>)> {
+        let is_new = |dot: LocalDot| dot.life == self.life && dot.seq > self.began;
+        self.cells.iter().map(move |(key, cell)| {
+            (key, cell.items().filter(move |(dot, _)| is_new(*dot)).map(|(_, entry)| entry))
+        })
+    }
 }
 
 impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
@@ -75,7 +91,9 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
             replica,
             life,
             lives,
+            origin: store.origin(),
             revision: store.revision(),
+            began: store.last_seq(replica),
             seq: store.last_seq(replica),
             cells: BTreeMap::new(),
             range_tombstones: Vec::new(),
@@ -103,11 +121,6 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
         self.hlc
     }
 
-    /// The number of cells that were touched so far.
-    pub fn staged_count(&self) -> usize {
-        self.staged.cells.len()
-    }
-
     /// The cell of `key` as this transaction sees it.
     pub fn cell(&self, key: &K) -> Option<CellRef<'_, V>> {
         match self.staged.cells.get(key) {
@@ -122,7 +135,9 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
         range: &KeyRange<K>,
     ) -> impl Iterator<Item = (&'b K, CellRef<'b, V>)> + use<'a, 'b, K, V> {
         let bounds = (range.bounds().0.cloned(), range.bounds().1.cloned());
-        self.overlaid(self.store.view().range(range), self.staged.cells.range(bounds))
+        // A map of the standard library panics at a range that ends before it starts.
+        let staged = (!range.is_empty()).then(|| self.staged.cells.range(bounds));
+        self.overlaid(self.store.view().range(range), staged.into_iter().flatten())
     }
 
     /// The cells from the first key for which `is_before` is false, as this transaction sees them; it
@@ -180,13 +195,21 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
     }
 
     /// Writes `value` over exactly the siblings in `seen`: the resolution of a conflict. A sibling
-    /// that arrived after somebody looked stays beside it.
-    pub fn write_over(&mut self, key: &K, seen: &[Dot], value: V) -> Dot {
+    /// that arrived from elsewhere after somebody looked stays beside it. `None` if the conflict is no
+    /// longer there: nothing that was seen is left, or this replica has written since.
+    pub fn write_over(&mut self, key: &K, seen: &[Dot], value: V) -> Option<Dot> {
+        let cell = self.cell(key)?;
+        let live = || cell.values().map(|sibling| sibling.dot);
+        let own = self.staged.replica;
+        let is_outdated = live().any(|dot| dot.replica == own && !seen.contains(&dot));
+        if is_outdated || !live().any(|dot| seen.contains(&dot)) {
+            return None;
+        }
         let entry = Entry::Value { hlc: self.hlc, value };
         let dot = self.next_dot();
         let (cell, lives) = self.stage(key);
         cell.supersede_only(seen, dot, entry, lives);
-        dot.resolve(&self.staged.lives)
+        Some(dot.resolve(&self.staged.lives))
     }
 
     /// Writes `value` unless it is the only live value already; returns the dot if it wrote.
@@ -304,7 +327,7 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
         replicas.map(|replica| (replica, seen.seq(replica))).collect()
     }
 
-    fn sole_value(&self, key: &K, value: &V) -> Option<Dot> {
+    pub(crate) fn sole_value(&self, key: &K, value: &V) -> Option<Dot> {
         let mut entries = self.cell(key)?.entries();
         match (entries.next()?, entries.next()) {
             ((dot, entry), None) if entry.value() == Some(value) => Some(dot),

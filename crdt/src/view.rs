@@ -1,7 +1,7 @@
 //! A consistent view of a store: everything that can be read.
 //!
-//! Cloning a view costs a few reference counts, and the clone never changes: that is how readers go on
-//! while a large delta is applied.
+//! Cloning a view shares the cells and copies the context, one entry per writer. The clone never
+//! changes: that is how readers go on while a large delta is applied.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -3,12 +3,12 @@
 //! What must always hold: requests go straight to the node, never through a proxy named by the
 //! environment, because the API is for the local machine.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ureq::{Agent, Body, http};
+use ureq::{Agent as HttpClient, Body, http};
 
 use crate::api::{
     Change, Conflicts, ExportLine, Found, Op, Problem, Resolve, Status, Transact, Transacted,
@@ -30,7 +30,7 @@ const MAX_ANSWER_BYTES: u64 = 512 << 20;
 /// A node that is asked over HTTP.
 #[derive(Debug)]
 pub(crate) struct Client {
-    agent: Agent,
+    http: HttpClient,
     url: String,
 }
 
@@ -49,14 +49,14 @@ impl Client {
             let message = format!("{url} is not the URL of a node, such as http://127.0.0.1:8400");
             return Err(Failure::usage(message));
         }
-        let config = Agent::config_builder()
+        let config = HttpClient::config_builder()
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(0)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_recv_response(Some(ANSWER_TIMEOUT))
             .build();
-        Ok(Self { agent: config.new_agent(), url: url.into() })
+        Ok(Self { http: HttpClient::new_with_config(config), url: url.into() })
     }
 
     /// What is at a path; `None` if nothing is.
@@ -82,7 +82,7 @@ impl Client {
         let lines = BufReader::new(answer.into_reader()).lines();
         // A node that cannot finish breaks the chunked body off, which reads as an error.
         Ok(lines.map(|line| {
-            let line = line.map_err(|cause| self.odd(cause))?;
+            let line = line.map_err(|cause| self.broke_off(cause))?;
             serde_json::from_str(&line).map_err(|cause| self.odd(cause))
         }))
     }
@@ -114,7 +114,7 @@ impl Client {
         let answer = self.ask(&format!("/v1/watch?path={}{since}", query(&text::json(path))))?;
         let mut event = ServerSentEvent::default();
         for line in BufReader::new(answer.into_reader()).lines() {
-            let line = line.map_err(|cause| self.odd(cause))?;
+            let line = line.map_err(|cause| self.broke_off(cause))?;
             if !line.is_empty() {
                 event.take(&line);
                 continue;
@@ -131,13 +131,13 @@ impl Client {
     }
 
     fn ask(&self, target: &str) -> Result<Body, Failure> {
-        let answer = self.agent.get(format!("{}{target}", self.url)).call();
+        let answer = self.http.get(format!("{}{target}", self.url)).call();
         self.judge(answer)
     }
 
     fn post<T: DeserializeOwned>(&self, target: &str, body: &impl Serialize) -> Result<T, Failure> {
         let bytes = serde_json::to_vec(body).map_err(|cause| self.odd(cause))?;
-        let request = self.agent.post(format!("{}{target}", self.url));
+        let request = self.http.post(format!("{}{target}", self.url));
         let answer = request.header("content-type", "application/json").send(bytes.as_slice());
         self.parse(self.judge(answer)?)
     }
@@ -165,8 +165,12 @@ impl Client {
     fn parse<T: DeserializeOwned>(&self, body: Body) -> Result<T, Failure> {
         let mut bytes = Vec::new();
         let mut reader = body.into_reader().take(MAX_ANSWER_BYTES);
-        reader.read_to_end(&mut bytes).map_err(|cause| self.odd(cause))?;
+        reader.read_to_end(&mut bytes).map_err(|cause| self.broke_off(cause))?;
         serde_json::from_slice(&bytes).map_err(|cause| self.odd(cause))
+    }
+
+    fn broke_off(&self, cause: io::Error) -> Failure {
+        Failure::BrokeOff { url: self.url.clone(), cause }
     }
 
     fn odd(&self, cause: impl ToString) -> Failure {
@@ -232,6 +236,9 @@ fn query(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -250,6 +257,28 @@ mod tests {
         }
         let read = event.read().unwrap();
         assert!(matches!(read, Some(WatchEvent::Position { token }) if token == "07"));
+    }
+
+    #[test]
+    fn an_export_that_breaks_off_is_an_error_after_the_lines_that_came() {
+        let line = r#"{"path":["a"],"type":"register","value":1}"#;
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{line}\n\r\n",
+            line.len() + 1
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let node = std::thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).unwrap() > 0);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        let client = Client::new(&url).unwrap();
+        let mut lines = client.export(&Path::ROOT).unwrap();
+        assert!(lines.next().unwrap().is_ok());
+        assert!(matches!(lines.next(), Some(Err(Failure::BrokeOff { .. }))));
+        node.join().unwrap();
     }
 
     #[test]

@@ -38,6 +38,14 @@ pub(crate) enum Failure {
         /// What was odd.
         cause: String,
     },
+    /// The node stopped in the middle of an answer.
+    #[error("the answer of {url} broke off: {cause}")]
+    BrokeOff {
+        /// The node that was asked.
+        url: String,
+        /// What the connection said.
+        cause: io::Error,
+    },
     /// The node refused the request and said why.
     #[error(transparent)]
     Refused(Problem),
@@ -113,6 +121,7 @@ impl Failure {
             Self::Listen { .. } => "name another address, or port 0 for any free port".into(),
             Self::Refused(problem) => return problem.advice(),
             Self::Usage { .. } => "see `rejoin help`".into(),
+            Self::BrokeOff { .. } => "see whether the node still runs: `rejoin status`".into(),
             Self::File { .. } | Self::Output(_) | Self::System { .. } => return None,
         })
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rejoin_sync::{Config, Output, Refusal, Session};
+use rejoin_sync::{Config, Event, Output, Refusal, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -173,7 +173,10 @@ impl Driver {
                     });
                 }
                 Output::Close(reason) => return Some(describe(&reason)),
-                // What happened shows in the status.
+                Output::Event(Event::AuditMismatch { .. }) => {
+                    lock(&self.link.state).mismatches += 1;
+                }
+                // Whatever else happened shows in the status of the session.
                 _ => {}
             }
         }

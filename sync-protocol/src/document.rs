@@ -2,11 +2,12 @@
 //!
 //! Everything the protocol knows about keys, values and their encoding passes through this file.
 
+use rejoin_crdt::Fingerprint;
 pub use rejoin_crdt::path::Key;
 pub use rejoin_crdt::value::Value;
 pub(crate) use rejoin_crdt::wire::{
-    DecodeError, decode_context, decode_delta, decode_version_vector, decoded_bytes,
-    encode_context, encode_delta, encode_version_vector,
+    DecodeError, Extract, ExtractError, decode_context, decode_delta, decode_version_vector,
+    encode_context, encode_version_vector, extract,
 };
 
 /// The state of one replica.
@@ -21,3 +22,8 @@ pub type Authority = rejoin_crdt::Authority<Key>;
 pub type Context = rejoin_crdt::Context<Key>;
 /// A range of keys.
 pub type KeyRange = rejoin_crdt::KeyRange<Key>;
+
+/// The fingerprint of everything in a store.
+pub(crate) fn root_fingerprint(store: &Store) -> Fingerprint {
+    store.view().fingerprint(&KeyRange::full())
+}

@@ -7,7 +7,7 @@ use rejoin_crdt::{InvalidDelta, JoinError, ReplicaId, Seq, Unauthorised};
 use thiserror::Error;
 
 use crate::context_form::ContextError;
-use crate::document::DecodeError;
+use crate::document::{DecodeError, ExtractError};
 use crate::fields::MessageError;
 use crate::frame::FrameError;
 use crate::message::Kind;
@@ -189,6 +189,18 @@ pub enum SessionError {
         /// Its second number.
         b: u64,
     },
+}
+
+impl From<ExtractError> for SessionError {
+    fn from(error: ExtractError) -> Self {
+        match error {
+            ExtractError::PlaceTooLarge { len_bytes, limit_bytes } => {
+                Self::DeltaTooLarge { len_bytes, limit_bytes }
+            }
+            // The one other reason that there is.
+            _ => Self::BelowHorizon,
+        }
+    }
 }
 
 impl SessionError {

@@ -120,7 +120,7 @@ impl Knowledge {
     /// The peer sent this delta, so it has its reach.
     pub(crate) fn learn_reach(&mut self, delta: &Delta) {
         if self.peer.is_some() {
-            self.learn(&segments::reach(delta));
+            self.learn(&delta.reach());
         }
     }
 

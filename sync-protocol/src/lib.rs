@@ -89,7 +89,6 @@ mod config;
 mod context_form;
 pub mod document;
 mod error;
-mod extract;
 mod fields;
 mod frame;
 mod hold;

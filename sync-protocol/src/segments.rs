@@ -27,21 +27,6 @@ pub(crate) fn joined(a: &Context, b: &Context) -> Context {
     from_segments(segments)
 }
 
-/// What somebody has incorporated at the least who sends or has applied `delta`.
-pub(crate) fn reach(delta: &Delta) -> Context {
-    let mut segments = vec![(None, VersionVector::new())];
-    for part in &delta.parts {
-        match segments.last_mut() {
-            Some(last) if last.0 == part.range.start => last.1.clone_from(&part.upto),
-            _ => segments.push((part.range.start.clone(), part.upto.clone())),
-        }
-        if let Some(end) = &part.range.end {
-            segments.push((Some(end.clone()), VersionVector::new()));
-        }
-    }
-    from_segments(segments)
-}
-
 /// Whether `own` is ready for `delta`: every base is covered on its range.
 pub(crate) fn covers_base(own: &Context, delta: &Delta) -> bool {
     delta.parts.iter().all(|part| own.covers(&part.range, &part.base))
@@ -78,7 +63,8 @@ pub(crate) fn greatest_seq(context: &Context, replica: ReplicaId) -> Seq {
 /// How many changes `ahead` has that `behind` lacks on some key.
 pub(crate) fn dots_ahead(ahead: &Context, behind: &Context) -> u64 {
     let (top, floor) = (ceiling(ahead), behind.floor());
-    top.ahead_of(&floor).map(|a| a.upto - a.after).sum()
+    // What a peer claims may be anything.
+    top.ahead_of(&floor).fold(0, |sum, a| sum.saturating_add(a.upto - a.after))
 }
 
 /// What has been incorporated for some key.

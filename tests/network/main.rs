@@ -22,11 +22,12 @@ async fn node() -> (Network, SocketAddr) {
 
 /// Polls until something is true; the deadline is far beyond what it takes.
 async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(10));
     for _ in 0..6_000 {
         if holds() {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        ticks.tick().await;
     }
     panic!("never became true: {what}");
 }

@@ -31,6 +31,7 @@ fn a_feed_tells_of_changes_from_elsewhere_and_of_deleted_ranges() {
     let (here, there) = (Replica::in_memory(), Replica::in_memory());
     here.transact(|tx| {
         tx.register(("a", "x")).set(1)?;
+        tx.register(("a", "y")).set(1)?;
         tx.register(("b", "x")).set(1)
     })
     .unwrap();

@@ -1,6 +1,6 @@
-use rejoin::path::Path;
+use rejoin::path::{Path, TypeTag};
 use rejoin::value::Value;
-use rejoin::{Conflict, Replica, ResolveError};
+use rejoin::{Conflict, Replica, ResolveError, TransactError, WriteError};
 
 use crate::{exchange, sync};
 
@@ -54,6 +54,33 @@ fn a_resolution_supersedes_what_it_saw_and_nothing_that_came_later() {
     exchange(&a, &b);
     assert!(conflicts(&a).is_empty() && conflicts(&b).is_empty());
     assert_eq!(a.view().register("title").get::<&str>().unwrap(), Some("settled"));
+}
+
+#[test]
+fn a_conflict_that_is_no_longer_there_is_not_resolved_again() {
+    let (a, b) = two_that_disagree();
+    let seen = conflicts(&a).pop().unwrap();
+    let settle = || a.resolve(&seen, |_| Value::from_serialize("settled").ok());
+    settle().unwrap();
+    for _ in 0..3 {
+        let again = settle().unwrap_err().to_string();
+        assert!(again.contains("has changed"), "{again}");
+    }
+    sync(&a, &b);
+    assert_eq!(b.view().register("title").siblings().len(), 1);
+
+    let later = conflicts(&two_that_disagree().0).pop().unwrap();
+    assert!(a.resolve(&later, |siblings| siblings[0].value.clone()).is_err());
+}
+
+#[test]
+fn only_registers_are_resolved_by_a_value() {
+    let a = Replica::in_memory();
+    a.transact(|tx| tx.counter("n").add(1)).unwrap();
+    let path = Path::from_iter(["n".into()]);
+    let value = Value::from_serialize("text").unwrap();
+    let written = a.transact(|tx| tx.write_over(&path, TypeTag::Counter, &[], value.clone()));
+    assert!(matches!(written, Err(TransactError::Aborted(WriteError::NotARegister { .. }))));
 }
 
 #[test]

@@ -29,31 +29,57 @@ fn what_a_peer_would_refuse_is_not_written() {
     assert_eq!(replica.context(), rejoin::Context::default());
 }
 
+fn too_large<T: std::fmt::Debug>(result: Result<T, TransactError<WriteError>>) -> usize {
+    match result {
+        Err(TransactError::TooLarge(error)) => error.found,
+        other => panic!("must be too large: {other:?}"),
+    }
+}
+
 #[test]
-fn a_transaction_too_large_for_one_delta_is_refused_and_the_largest_allowed_one_travels() {
+fn a_transaction_too_large_for_one_delta_is_refused_whole() {
     let a = Replica::in_memory();
     let value = "x".repeat(200_000);
-    let error = refused(a.transact(|tx| {
+    let found = too_large(a.transact(|tx| {
         for row in 0..100 {
             tx.register(row).set(&value)?;
         }
         Ok(())
     }));
-    assert!(matches!(error, WriteError::TransactionTooLarge { .. }), "{error}");
-    assert_eq!(a.status().cells, 0);
+    assert!(found > 20_000_000 && a.status().cells == 0);
+    assert_eq!(a.status().replica, None, "a refused transaction claims no identity");
+}
 
-    // Many tiny cells: bounded by what a receiver may need to decode them.
-    let mut rows = 0_u32;
-    let full = a.transact(|tx| {
-        while tx.set("s").add(rows).is_ok() {
-            rows += 1;
-        }
-        Ok::<(), WriteError>(())
-    });
-    assert!(full.is_ok() && rows > 100_000);
+#[test]
+fn the_largest_transaction_of_tiny_cells_travels() {
+    let a = Replica::in_memory();
+    let add = |rows: u32| {
+        a.transact(|tx| {
+            (0..rows).try_for_each(|row| tx.set("s").add(row).map(drop))?;
+            Ok::<(), WriteError>(())
+        })
+    };
+    too_large(add(400_000));
+    let rows = 240_000;
+    add(rows).unwrap();
     let b = Replica::in_memory();
     b.apply(&a.delta_since(&b.context()).unwrap()).unwrap();
     assert_eq!(b.view().set("s").len(), rows as usize);
+}
+
+#[test]
+fn many_changes_of_one_place_count_once() {
+    let a = Replica::in_memory();
+    a.transact(|tx| (0..400_000).try_for_each(|_| tx.counter("n").add(1).map(drop))).unwrap();
+    assert_eq!(a.view().counter("n").value(), 400_000);
+}
+
+#[test]
+fn loading_large_rows_commits_in_several_transactions() {
+    let a = Replica::in_memory();
+    let value = "x".repeat(20_000);
+    let report = a.load(0..2_000, |row| (("rows", row), &value)).unwrap();
+    assert_eq!((report.written, a.view().prefix("rows").count()), (2_000, 2_000));
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn a_transaction_that_returns_an_error_leaves_no_trace() {
         tx.register(("users", 1)).set("Ada")?;
         tx.counter("visits").add(10)?;
         tx.delete(())?;
-        Err::<(), _>(WriteError::TooManyCells { limit: 0 })
+        Err::<(), _>(WriteError::ValueTooLarge { len_bytes: 1, limit_bytes: 0 })
     });
 
     assert!(matches!(refused, Err(TransactError::Aborted(_))));

@@ -93,3 +93,36 @@ fn a_map_lists_the_names_below_it_once_and_in_order() {
         .collect();
     assert_eq!(keys, ["1", "2", "3"]);
 }
+
+#[test]
+fn thousands_of_deletions_beside_and_below_each_other_reach_a_new_peer() {
+    let a = Replica::in_memory();
+    a.load(0..3_000, |row| (("rows", row, "a"), row)).unwrap();
+    a.load(0..3_000, |row| (("rows", row, "b"), row)).unwrap();
+    a.transact(|tx| tx.delete("rows")).unwrap();
+    a.load(0..3_000, |row| (("rows", row, "a"), row)).unwrap();
+    a.load(0..3_000, |row| (("rows", row, "b"), row)).unwrap();
+    for row in 0..3_000 {
+        a.transact(|tx| tx.delete(("rows", row))).unwrap();
+    }
+    let b = Replica::in_memory();
+    for delta in a.deltas_since(&b.context()).unwrap() {
+        b.apply(&delta).unwrap();
+    }
+    assert_eq!(b.context(), a.context());
+    assert_eq!(b.view().prefix(()).count(), 0);
+}
+
+#[test]
+fn a_subtree_of_a_single_cell_is_deleted_like_the_cell() {
+    let (a, b) = (Replica::in_memory(), Replica::in_memory());
+    a.transact(|tx| tx.counter(("jobs", 1)).add(5)).unwrap();
+    sync(&a, &b);
+    assert_eq!(a.transact(|tx| tx.delete("jobs")).unwrap().value, 1);
+    b.transact(|tx| tx.counter(("jobs", 1)).add(2)).unwrap();
+    exchange(&a, &b);
+    assert_eq!(
+        (a.view().counter(("jobs", 1)).value(), b.view().counter(("jobs", 1)).value()),
+        (2, 2)
+    );
+}

@@ -3,11 +3,14 @@
 //! Every handle borrows the transaction, checks the limits before it changes anything, and leaves the
 //! transaction as it was when it answers with an error.
 
+use std::fmt;
+
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::document::read::{Bounded, Counter, Flag, Map, MvRegister, Register, Set, Source};
 use crate::dot::Dot;
+use crate::entry::Entry;
 use crate::hlc::Hlc;
 use crate::limits::Limits;
 use crate::path::{IntoPath, Key, KeyError, Path, TypeTag};
@@ -22,13 +25,14 @@ use crate::value::{EncodeError, Value};
 /// receiver allows three times the size of a delta; on the wire it takes far less.
 const CELL_COST_BYTES: usize = 48;
 
+/// A dot in memory.
+const DOT_BYTES: usize = 24;
+
 /// A transaction on a document: staged changes that commit as one or leave no trace.
 #[derive(Debug)]
 pub struct Tx<'a> {
     pub(crate) inner: Transaction<'a, Key, Value>,
     limits: Limits,
-    /// The bytes of all keys and values that were staged so far.
-    staged_bytes: usize,
 }
 
 /// Why a change was refused. The transaction is as it was before the call.
@@ -49,19 +53,19 @@ pub enum WriteError {
         /// The limit.
         limit_bytes: usize,
     },
-    /// The transaction is too large to be applied as one anywhere.
-    #[error("the transaction has {len_bytes} bytes of keys and values, {limit_bytes} are allowed")]
-    TransactionTooLarge {
-        /// Its size with this change.
-        len_bytes: usize,
-        /// The limit.
-        limit_bytes: usize,
+    /// What was to be resolved is no longer there: it was written over in the meantime.
+    #[error("the conflict at {path} has changed since it was listed")]
+    ConflictChanged {
+        /// Where the register is.
+        path: Path,
     },
-    /// The transaction touches too many cells to be applied as one anywhere.
-    #[error("the transaction touches more than {limit} cells")]
-    TooManyCells {
-        /// The limit.
-        limit: usize,
+    /// Only registers hold values that a resolution could be written over.
+    #[error("{path} as {tag:?} is no register")]
+    NotARegister {
+        /// The path.
+        path: Path,
+        /// The type that was named.
+        tag: TypeTag,
     },
     /// The totals of a counter are full.
     #[error(transparent)]
@@ -77,6 +81,51 @@ pub enum WriteError {
     },
 }
 
+/// A transaction is larger than what applies as one anywhere. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the transaction has {found} {unit}, {limit} are allowed: split it")]
+pub struct TransactionTooLarge {
+    /// How much it has.
+    pub found: usize,
+    /// How much is allowed.
+    pub limit: usize,
+    /// Of what.
+    pub unit: Unit,
+}
+
+/// What a transaction has too much of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unit {
+    /// Bytes of keys, values and what a receiver needs to hold them.
+    Bytes,
+    /// Cells.
+    Cells,
+    /// Deletions of subtrees.
+    Deletions,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bytes => "bytes",
+            Self::Cells => "cells",
+            Self::Deletions => "deletions of subtrees",
+        })
+    }
+}
+
+/// What one changed cell counts against the limit of a delta.
+fn cost_bytes<'e>(key: &Key, entries: impl Iterator<Item = &'e Entry<Value>>) -> usize {
+    let entry_bytes = |entry: &Entry<Value>| match entry {
+        Entry::Value { value, .. } => value.as_bytes().len(),
+        Entry::Tombstone(tombstone) => tombstone.over.len() * DOT_BYTES,
+        Entry::Reset(reset) => reset.records.len() * 2 * DOT_BYTES,
+        Entry::Row(row) => row.sent.len() * DOT_BYTES,
+        Entry::Slot(_) => 0,
+    };
+    CELL_COST_BYTES + key.as_bytes().len() + entries.map(entry_bytes).sum::<usize>()
+}
+
 impl<'a> Tx<'a> {
     /// A transaction of `replica`, all of whose writes carry the stamp `hlc`.
     pub(crate) fn new(
@@ -85,12 +134,27 @@ impl<'a> Tx<'a> {
         hlc: Hlc,
         limits: Limits,
     ) -> Self {
-        Self { inner: Transaction::new(store, replica, hlc), limits, staged_bytes: 0 }
+        Self { inner: Transaction::new(store, replica, hlc), limits }
     }
 
     /// The changes, ready to be committed.
-    pub fn finish(self) -> Staged<Key, Value> {
-        self.inner.finish()
+    ///
+    /// # Errors
+    /// When they are more than a peer would take as one delta.
+    pub fn finish(self) -> Result<Staged<Key, Value>, TransactionTooLarge> {
+        let staged = self.inner.finish();
+        let len_bytes = staged.changes().map(|(key, entries)| cost_bytes(key, entries)).sum();
+        let limits = &self.limits;
+        for (found, limit, what) in [
+            (len_bytes, limits.delta_bytes, Unit::Bytes),
+            (staged.cell_count(), limits.cells_per_delta, Unit::Cells),
+            (staged.range_tombstone_count(), limits.range_tombstones_per_delta, Unit::Deletions),
+        ] {
+            if found > limit {
+                return Err(TransactionTooLarge { found, limit, unit: what });
+            }
+        }
+        Ok(staged)
     }
 
     /// The replica that writes.
@@ -176,20 +240,47 @@ impl<'a> Tx<'a> {
     pub fn delete(&mut self, path: impl IntoPath) -> Result<usize, WriteError> {
         let (start, end) = path.into_path().subtree();
         let range = KeyRange::new(Some(start), Some(end));
-        let mut cells = self.inner.range(&range);
-        let bounded = cells.find(|(key, _)| key.tag() == Some(TypeTag::BoundedCounter));
-        if let Some((key, _)) = bounded {
-            return Err(WriteError::HoldsBoundedCounter { path: key.path() });
+        let mut live = self.inner.range(&range).filter(|(_, cell)| cell.is_live());
+        let (first, second) = (live.next(), live.next());
+        let single = if second.is_none() { first.map(|(key, _)| key.clone()) } else { None };
+        let bounded =
+            first.into_iter().chain(second).chain(live).find_map(|(key, _)| {
+                (key.tag() == Some(TypeTag::BoundedCounter)).then(|| key.path())
+            });
+        if let Some(path) = bounded {
+            return Err(WriteError::HoldsBoundedCounter { path });
         }
-        drop(cells);
-        Ok(self.inner.remove_range(&range))
+        match single {
+            Some(key) if self.remove_single(&key) => Ok(1),
+            _ => Ok(self.inner.remove_range(&range)),
+        }
     }
 
-    /// Writes `value` over exactly the given siblings: the resolution of a conflict. What arrived
-    /// after somebody looked stays beside it.
+    /// Deletes a subtree that is a single cell like that cell, where that means the same: its tombstone
+    /// goes when somebody writes there again, a range tombstone stays until it is collected. Where a
+    /// tombstone would beat concurrent writes it does not mean the same.
+    fn remove_single(&mut self, key: &Key) -> bool {
+        match key.tag() {
+            Some(
+                TypeTag::Register
+                | TypeTag::MvRegister
+                | TypeTag::MaxRegister
+                | TypeTag::MinRegister
+                | TypeTag::EnableWinsFlag
+                | TypeTag::MapMarker
+                | TypeTag::SetElement,
+            ) => self.inner.remove(key).is_some(),
+            Some(TypeTag::Counter) => self.inner.reset(key).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Writes `value` over exactly the given siblings: the resolution of a conflict. What arrived from
+    /// elsewhere after somebody looked stays beside it.
     ///
     /// # Errors
-    /// When the path, the type or the value cannot be stored.
+    /// When the conflict is no longer there, or the path, the type or the value cannot be stored.
+    /// Nothing was changed.
     pub fn write_over(
         &mut self,
         path: &Path,
@@ -197,10 +288,14 @@ impl<'a> Tx<'a> {
         seen: &[Dot],
         value: Value,
     ) -> Result<Dot, WriteError> {
+        let registers = [TypeTag::Register, TypeTag::RegisterLwwDelete, TypeTag::MvRegister];
+        if !registers.contains(&tag) {
+            return Err(WriteError::NotARegister { path: path.clone(), tag });
+        }
         let key = self.key(path, tag)?;
         let value = self.checked_value(value)?;
-        self.charge(&key, value.as_bytes().len())?;
-        Ok(self.inner.write_over(&key, seen, value))
+        let changed = || WriteError::ConflictChanged { path: path.clone() };
+        self.inner.write_over(&key, seen, value).ok_or_else(changed)
     }
 
     fn key(&self, path: &Path, tag: TypeTag) -> Result<Key, WriteError> {
@@ -228,21 +323,6 @@ impl<'a> Tx<'a> {
         }
         Ok(value)
     }
-
-    /// Takes the size of a change into account, before it is made.
-    fn charge(&mut self, key: &Key, value_bytes: usize) -> Result<(), WriteError> {
-        let len_bytes = self.staged_bytes + key.as_bytes().len() + value_bytes + CELL_COST_BYTES;
-        let limit_bytes = self.limits.delta_bytes;
-        if len_bytes > limit_bytes {
-            return Err(WriteError::TransactionTooLarge { len_bytes, limit_bytes });
-        }
-        let limit = self.limits.cells_per_delta;
-        if self.inner.staged_count() >= limit {
-            return Err(WriteError::TooManyCells { limit });
-        }
-        self.staged_bytes = len_bytes;
-        Ok(())
-    }
 }
 
 /// A register inside a transaction.
@@ -269,7 +349,6 @@ impl RegisterMut<'_, '_> {
     pub fn set_value(&mut self, value: Value) -> Result<Dot, WriteError> {
         let key = self.tx.key(&self.path, self.tag)?;
         let value = self.tx.checked_value(value)?;
-        self.tx.charge(&key, value.as_bytes().len())?;
         Ok(match self.tag {
             TypeTag::MaxRegister => self.tx.inner.write_maximum(&key, value),
             TypeTag::MinRegister => self.tx.inner.write_minimum(&key, value),
@@ -283,9 +362,16 @@ impl RegisterMut<'_, '_> {
     /// # Errors
     /// When path or value cannot be stored; nothing was changed.
     pub fn ensure(&mut self, value: impl Serialize) -> Result<bool, WriteError> {
-        let value = self.tx.value(value)?;
+        self.ensure_value(Value::from_serialize(&value)?)
+    }
+
+    /// As [`Self::ensure`], for a value that is already in canonical form.
+    ///
+    /// # Errors
+    /// When the path or the size cannot be stored; nothing was changed.
+    pub fn ensure_value(&mut self, value: Value) -> Result<bool, WriteError> {
         let key = self.tx.key(&self.path, self.tag)?;
-        self.tx.charge(&key, value.as_bytes().len())?;
+        let value = self.tx.checked_value(value)?;
         Ok(self.tx.inner.ensure(&key, value).is_some())
     }
 
@@ -295,7 +381,6 @@ impl RegisterMut<'_, '_> {
     /// When the path cannot be a key; nothing was changed.
     pub fn delete(&mut self) -> Result<bool, WriteError> {
         let key = self.tx.key(&self.path, self.tag)?;
-        self.tx.charge(&key, 0)?;
         Ok(match self.tag {
             TypeTag::RegisterLwwDelete => {
                 self.tx.inner.tombstone(&key);
@@ -331,7 +416,6 @@ impl FlagMut<'_, '_> {
     /// When the path cannot be a key; nothing was changed.
     pub fn enable(&mut self) -> Result<Dot, WriteError> {
         let key = self.tx.key(&self.path, self.tag)?;
-        self.tx.charge(&key, 1)?;
         let value = self.tx.value(true)?;
         Ok(self.tx.inner.write(&key, value))
     }
@@ -343,7 +427,6 @@ impl FlagMut<'_, '_> {
     /// When the path cannot be a key; nothing was changed.
     pub fn disable(&mut self) -> Result<bool, WriteError> {
         let key = self.tx.key(&self.path, self.tag)?;
-        self.tx.charge(&key, 0)?;
         Ok(match self.tag {
             TypeTag::DisableWinsFlag => {
                 self.tx.inner.tombstone(&key);
@@ -373,7 +456,6 @@ impl CounterMut<'_, '_> {
     /// When the path cannot be a key or the own totals are full; nothing was changed.
     pub fn add(&mut self, amount: i64) -> Result<Dot, WriteError> {
         let key = self.tx.key(&self.path, TypeTag::Counter)?;
-        self.tx.charge(&key, 0)?;
         let (inc, dec) = (amount.max(0).unsigned_abs(), amount.min(0).unsigned_abs());
         Ok(self.tx.inner.count(&key, inc, dec)?)
     }
@@ -437,7 +519,6 @@ impl BoundedMut<'_, '_> {
 
     fn key(&mut self) -> Result<Key, WriteError> {
         let key = self.tx.key(&self.path, TypeTag::BoundedCounter)?;
-        self.tx.charge(&key, 0)?;
         Ok(key)
     }
 }
@@ -458,7 +539,6 @@ impl SetMut<'_, '_> {
     pub fn add(&mut self, element: impl Serialize) -> Result<Dot, WriteError> {
         let element = self.tx.value(element)?;
         let key = self.tx.element(&self.path, self.tag, &element)?;
-        self.tx.charge(&key, 1)?;
         // The element is in the key; the entry only says that it is there.
         let present = self.tx.value(())?;
         Ok(self.tx.inner.write(&key, present))
@@ -472,7 +552,6 @@ impl SetMut<'_, '_> {
     pub fn remove(&mut self, element: impl Serialize) -> Result<bool, WriteError> {
         let element = self.tx.value(element)?;
         let key = self.tx.element(&self.path, self.tag, &element)?;
-        self.tx.charge(&key, 0)?;
         Ok(match self.tag {
             TypeTag::RemoveWinsElement => {
                 self.tx.inner.tombstone(&key);
@@ -502,7 +581,6 @@ impl<'a> MapMut<'_, 'a> {
     /// When the path cannot be a key; nothing was changed.
     pub fn create(&mut self) -> Result<Dot, WriteError> {
         let key = self.tx.key(&self.path, TypeTag::MapMarker)?;
-        self.tx.charge(&key, 1)?;
         let marker = self.tx.value(())?;
         Ok(self.tx.inner.write(&key, marker))
     }

@@ -26,6 +26,7 @@ mod dots;
 mod entries;
 mod envelope;
 mod error;
+mod extract;
 mod keys;
 mod part;
 mod runs;
@@ -36,6 +37,7 @@ mod weight;
 use std::collections::BTreeSet;
 
 pub use error::DecodeError;
+pub use extract::{Extract, ExtractError, extract};
 pub use weight::decoded_bytes;
 
 use bounds::Bounds;

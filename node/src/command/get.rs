@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     if found.siblings > 1 || found.types.len() > 1 {
         let path = &options.path;
-        eprintln!("in conflict: see `rejoin conflicts {path}` (the latest value is shown)");
+        eprintln!("in conflict: see `rejoin conflicts {path}`");
     }
     match &found.value {
         Item::Str(text) => print_line(text)?,

@@ -2,7 +2,7 @@
 
 use rejoin::path::{Path, TypeTag};
 use rejoin::value::Value;
-use rejoin::{Candidate, Conflict, DocumentView, Dot, Hlc, Limits, ReplicaId};
+use rejoin::{Candidate, Conflict, DocumentView, Dot, Hlc, ReplicaId};
 
 use super::{Engine, bad_request, kind, refusal};
 use crate::api;
@@ -24,28 +24,14 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// None of the siblings is alive any more, or the value cannot be stored; nothing was changed.
+    /// The conflict is not there any more, or the value cannot be stored; nothing was changed.
     pub(crate) fn resolve(&self, resolve: &Resolve) -> Result<Transacted, Problem> {
         let tag = kind::tag(&resolve.kind).ok_or_else(|| bad_request("no such type"))?;
         let seen: Option<Vec<Dot>> = resolve.siblings.iter().map(dot).collect();
         let seen = seen.ok_or_else(|| bad_request("a replica is named by a UUID"))?;
-        let value = Value::from_item(&resolve.value)
-            .map_err(|error| Problem::new(422, "bad_value", BAD_VALUE, error.to_string()))?;
-        let (len_bytes, max) = (value.as_bytes().len(), Limits::default().value_bytes);
-        if len_bytes > max {
-            let detail = format!("the value has {len_bytes} bytes, {max} are allowed");
-            return Err(Problem::new(413, "value_too_large", "The value is too large", detail));
-        }
-        let view = self.replica.view();
-        let here = view.conflicts(&resolve.path).find(|c| is_of(c, &resolve.path, tag));
-        let live = match &here {
-            Some(Conflict::Siblings { siblings, .. }) => siblings.as_slice(),
-            _ => &[],
-        };
-        if !live.iter().any(|sibling| seen.contains(&sibling.dot)) {
-            let detail = format!("{} is not in conflict, or not any more", resolve.path);
-            return Err(Problem::new(409, "not_in_conflict", "There is nothing to settle", detail));
-        }
+        let value = Value::from_item(&resolve.value).map_err(|error| {
+            Problem::new(422, "bad_value", "The value cannot be stored", error.to_string())
+        })?;
         self.commit(|tx| {
             let written = tx.write_over(&resolve.path, tag, &seen, value);
             written.map(|_| (1, 0)).map_err(|error| {
@@ -54,12 +40,6 @@ impl Engine {
             })
         })
     }
-}
-
-const BAD_VALUE: &str = "The value cannot be stored";
-
-fn is_of(conflict: &Conflict, path: &Path, wanted: TypeTag) -> bool {
-    matches!(conflict, Conflict::Siblings { path: at, tag, .. } if at == path && *tag == wanted)
 }
 
 fn dot(name: &DotName) -> Option<Dot> {

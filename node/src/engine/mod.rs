@@ -57,12 +57,12 @@ impl Engine {
         Ok(Self { replica, peers, name, sync_address, writing: Mutex::default() })
     }
 
-    /// Notes once a second which peers are equal. Never completes.
+    /// Looks at the peers once a second. Never completes.
     pub(crate) async fn observe_peers(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(peer::OBSERVE_EVERY);
         loop {
             ticks.tick().await;
-            self.peers.status();
+            self.peers.observe();
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Peers {
     clock: Monotonic,
     /// When each peer was last seen to have the same state. A session forgets that when it ends.
     last_equal_ms: Mutex<BTreeMap<String, u64>>,
+    /// Which peers were connected when that was last looked at.
+    connected: Mutex<BTreeMap<String, bool>>,
 }
 
 impl Peers {
@@ -36,13 +38,42 @@ impl Peers {
         for peer in peers {
             network.connect(peer.to_string());
         }
-        Self { network, clock: Monotonic::start(), last_equal_ms: Mutex::default() }
+        Self {
+            network,
+            clock: Monotonic::start(),
+            last_equal_ms: Mutex::default(),
+            connected: Mutex::default(),
+        }
+    }
+
+    /// Notes who is equal, and tells the log which peers came and went.
+    pub(super) fn observe(&self) {
+        let peers = self.status();
+        let mut connected = lock(&self.connected);
+        for peer in &peers {
+            let address = &peer.address;
+            match (connected.insert(address.clone(), peer.connected), peer.connected) {
+                (None | Some(false), true) => tracing::info!("peer {address} is up"),
+                (Some(true), false) => {
+                    let why = peer.last_end.as_deref().unwrap_or("no reason given");
+                    tracing::warn!("peer {address} is down: {why}");
+                }
+                _ => {}
+            }
+        }
+        connected.retain(|address, up| {
+            let is_known = peers.iter().any(|peer| peer.address == *address);
+            if *up && !is_known {
+                tracing::info!("peer {address} has gone");
+            }
+            is_known
+        });
     }
 
     /// How every peer is doing, in the order in which they were met.
     pub(super) fn status(&self) -> Vec<PeerStatus> {
         let (links, now_ms) = (self.network.links(), self.clock.now_ms());
-        let mut last_equal_ms = self.last_equal_ms();
+        let mut last_equal_ms = lock(&self.last_equal_ms);
         for link in links.iter().filter(|link| is_equal(link)) {
             last_equal_ms.insert(link.address.clone(), now_ms);
         }
@@ -53,10 +84,6 @@ impl Peers {
             .iter()
             .map(|link| describe(link, last(link).map(|last_ms| now_ms.saturating_sub(last_ms))));
         peers.collect()
-    }
-
-    fn last_equal_ms(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
-        self.last_equal_ms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,4 +114,9 @@ fn describe(link: &LinkStatus, lag_ms: Option<u64>) -> PeerStatus {
         connections: link.connections,
         last_end: link.last_end.clone(),
     }
+}
+
+/// Nothing can panic in between and leave something half done behind these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -21,6 +21,10 @@ pub(super) fn of_write(at: usize, op: &Op, error: &WriteError) -> Problem {
 pub(super) fn of_transaction(error: TransactError<Problem>) -> Problem {
     match error {
         TransactError::Aborted(problem) => problem,
+        TransactError::TooLarge(too_large) => {
+            let detail = format!("{too_large}; nothing of it was stored");
+            Problem::new(413, "transaction_too_large", "The transaction is too large", detail)
+        }
         other => Problem::new(500, "internal", "The node failed", other.to_string()),
     }
 }
@@ -31,9 +35,10 @@ pub(super) const fn kind(error: &WriteError) -> (u16, &'static str, &'static str
         WriteError::Key(_) => (422, "bad_path", "The path cannot be stored"),
         WriteError::Encode(_) => (422, "bad_value", "The value cannot be stored"),
         WriteError::ValueTooLarge { .. } => (413, "value_too_large", "The value is too large"),
-        WriteError::TransactionTooLarge { .. } | WriteError::TooManyCells { .. } => {
-            (413, "transaction_too_large", "The transaction is too large")
+        WriteError::ConflictChanged { .. } => {
+            (409, "not_in_conflict", "There is nothing to settle any more")
         }
+        WriteError::NotARegister { .. } => (400, "bad_request", "The request makes no sense"),
         WriteError::CounterOverflow(_) => (409, "counter_overflow", "The counter is full"),
         WriteError::Shortfall(_) => (409, "shortfall", "The counter has not enough here"),
         WriteError::HoldsBoundedCounter { .. } => {

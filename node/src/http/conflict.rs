@@ -24,7 +24,8 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Response, P
     blocking(move || Ok(json(&app.engine.conflicts(&path)))).await
 }
 
-/// Writes a value over exactly the siblings named; 409 `not_in_conflict` if none of them is alive.
+/// Writes a value over exactly the siblings named; 409 `not_in_conflict` if the conflict is not there
+/// any more.
 pub(super) async fn resolve(State(app): State<App>, body: Body) -> Result<Response, Problem> {
     let request: Resolve = read_body(body).await?;
     blocking(move || Ok(json(&app.engine.resolve(&request)?))).await

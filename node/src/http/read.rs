@@ -45,10 +45,7 @@ pub(super) async fn export(State(app): State<App>, uri: Uri) -> Result<Response,
     let path = path(wanted.path.as_deref())?;
     let page = Page { path, after: wanted.after, limit: wanted.limit };
     let export = blocking(move || app.engine.export(page)).await?;
-    let body = stream::from_writer(move |mut out| {
-        // An error says that the reader has gone.
-        let _ = export.write(&mut out);
-    });
+    let body = stream::from_writer(move |mut out| export.write(&mut out));
     let mut response = Response::new(body);
     let kind = HeaderValue::from_static("application/x-ndjson");
     response.headers_mut().insert(CONTENT_TYPE, kind);

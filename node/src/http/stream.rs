@@ -3,7 +3,6 @@
 //! What must always hold: a writer is never more than a few chunks ahead of its reader, and learns
 //! that the reader has gone by an error.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -19,10 +18,10 @@ const CHUNK_BYTES: usize = 64 << 10;
 const CHUNKS: usize = 4;
 
 /// The chunks of a body.
-struct Chunks(mpsc::Receiver<Result<Bytes, Infallible>>);
+struct Chunks(mpsc::Receiver<Result<Bytes, io::Error>>);
 
 impl Stream for Chunks {
-    type Item = Result<Bytes, Infallible>;
+    type Item = Result<Bytes, io::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(context)
@@ -31,7 +30,7 @@ impl Stream for Chunks {
 
 /// Sends chunks of a body.
 #[derive(Clone, Debug)]
-pub(super) struct Sender(mpsc::Sender<Result<Bytes, Infallible>>);
+pub(super) struct Sender(mpsc::Sender<Result<Bytes, io::Error>>);
 
 impl Sender {
     /// Waits until there is room. `None` if the reader has gone.
@@ -51,13 +50,19 @@ pub(super) fn channel() -> (Sender, Body) {
     (Sender(sender), Body::from_stream(Chunks(receiver)))
 }
 
-/// A body that `write` fills on a thread that may block.
-pub(super) fn from_writer(write: impl FnOnce(&mut ChunkWriter) + Send + 'static) -> Body {
+/// A body that `write` fills on a thread that may block. An error breaks the body off, so that its
+/// reader cannot take it for whole.
+pub(super) fn from_writer(
+    write: impl FnOnce(&mut ChunkWriter) -> io::Result<()> + Send + 'static,
+) -> Body {
     let (sender, body) = channel();
     tokio::task::spawn_blocking(move || {
         let mut writer = ChunkWriter { sender, chunk: Vec::with_capacity(CHUNK_BYTES) };
-        write(&mut writer);
-        let _ = io::Write::flush(&mut writer);
+        let written = write(&mut writer).and_then(|()| io::Write::flush(&mut writer));
+        if let Err(cause) = written {
+            // Fails when the reader has gone, which is the usual error.
+            let _ = writer.sender.0.blocking_send(Err(cause));
+        }
     });
     body
 }

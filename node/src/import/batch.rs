@@ -14,6 +14,9 @@ use crate::text;
 /// A quarter of the smallest limit on the way: the 16 MiB of an atomic change.
 const BATCH_BYTES: usize = 4 << 20;
 
+/// What a row counts beside its path and value.
+const ROW_BYTES: usize = 64;
+
 /// What became of the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Tally {
@@ -49,7 +52,7 @@ impl<'a> Batch<'a> {
         value: Item,
         tally: &mut Tally,
     ) -> Result<(), Failure> {
-        self.len_bytes += text::json(&value).len();
+        self.len_bytes += ROW_BYTES + text::json(&path).len() + text::json(&value).len();
         self.ops.push(Op::Ensure { path, value });
         match self.ops.len() >= self.max_rows || self.len_bytes >= BATCH_BYTES {
             true => self.send(tally),

@@ -13,8 +13,18 @@ fn changes_below_a_path_are_reported_as_they_happen() {
     assert_eq!(lines.next().unwrap(), "users/42/tags has \"vip\"");
     node.ok(&["remove", "users/42/tags", "vip"]);
     assert_eq!(lines.next().unwrap(), "users/42/tags lost \"vip\"");
-    node.ok(&["delete", "users/42"]);
-    assert_eq!(lines.next().unwrap(), "users/42 deleted");
+    node.ok(&["delete", "users/42/name"]);
+    assert_eq!(lines.next().unwrap(), "users/42/name deleted");
+}
+
+#[test]
+fn a_deleted_subtree_is_reported_as_a_whole() {
+    let node = Node::start(&[]);
+    node.ok(&["set", "users/42/name", "Ada"]);
+    node.ok(&["set", "users/42/age", "36"]);
+    let (_watch, mut lines) = Running::start(&node, &["watch", "users/42/name"]);
+    node.ok(&["delete", "users"]);
+    assert_eq!(lines.next().unwrap(), "users deleted");
 }
 
 #[test]

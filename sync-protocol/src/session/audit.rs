@@ -7,8 +7,7 @@
 use rejoin_crdt::Fingerprint;
 
 use super::Session;
-use crate::document::Store;
-use crate::extract::root_fingerprint;
+use crate::document::{Store, root_fingerprint};
 use crate::message::{Current, Message};
 use crate::output::Event;
 

@@ -10,9 +10,8 @@
 use rejoin_crdt::ReplicaId;
 
 use super::Session;
-use crate::document::Store;
+use crate::document::{Extract, ExtractError, Store, extract, root_fingerprint};
 use crate::error::SessionError;
-use crate::extract::{Extract, extract, root_fingerprint};
 use crate::message::{Current, Message};
 use crate::output::Origin;
 use crate::segments;
@@ -107,7 +106,8 @@ impl Session {
 
     fn answer(&mut self, id: u64, store: &Store) -> Result<(), SessionError> {
         let Some((peer, base)) = self.peer().zip(self.knowledge.heard()) else { return Ok(()) };
-        match extract(store, base, &peer.limits, self.audit.is_due(self.now_ms))? {
+        let is_audit = self.audit.is_due(self.now_ms);
+        match extract(store, base, &peer.limits, || is_audit.then(|| root_fingerprint(store)))? {
             Some(extract) => self.send(id, &extract),
             None => {
                 let context = self.knowledge.tell(store.view().context());
@@ -128,15 +128,16 @@ impl Session {
         }
         let base = segments::lowered(own, replica, self.knowledge.hinted_seq(replica));
         let is_audit = self.audit.is_due(self.now_ms);
-        let extract = match extract(store, &base, &peer.limits, is_audit) {
+        let fingerprint = || is_audit.then(|| root_fingerprint(store));
+        let extract = match extract(store, &base, &peer.limits, fingerprint) {
             Ok(Some(extract)) => extract,
             Ok(None) => return Ok(()),
             // Nobody can build on a base below the horizon: the peer will pull, and learn why not.
-            Err(SessionError::BelowHorizon) => {
+            Err(ExtractError::BelowHorizon) => {
                 self.pushing.announce_at(self.now_ms);
                 return Ok(());
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         self.send(0, &extract);
         if !segments::covers(&extract.reach, own) {

@@ -152,7 +152,7 @@ impl Session {
                 self.pushing.ack();
                 self.answered(id, store)?;
             } else if segments::covers_base(own, delta) {
-                let audit = delta.fingerprint.map(|f| (segments::reach(delta), f));
+                let audit = delta.fingerprint.map(|f| (delta.reach(), f));
                 self.inbox.applying = Some(Applying { id, len_bytes, audit });
                 self.outbox.output(Output::Apply(arrived.delta));
             } else if id != 0 {

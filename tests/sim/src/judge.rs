@@ -43,8 +43,9 @@ impl Judge {
         }
     }
 
-    /// A subtree was deleted, by one range tombstone for each range of the commit. Where a segment
-    /// holds nothing live, nothing is deleted and nothing recorded.
+    /// A subtree was deleted: by one range tombstone for each range of the commit, or, if it was a
+    /// single cell, like that cell. Where a segment holds nothing live, nothing is deleted and nothing
+    /// recorded.
     pub(crate) fn deleted(
         &mut self,
         at: usize,
@@ -53,8 +54,14 @@ impl Judge {
         commit: &Commit<Key>,
     ) {
         self.txn += 1;
-        for (seq, range) in (before + 1..).zip(&commit.ranges) {
-            let places = self.places_in(std::slice::from_ref(range));
+        let mut deletions: Vec<Vec<usize>> =
+            commit.ranges.iter().map(|range| self.places_in(std::slice::from_ref(range))).collect();
+        if deletions.is_empty() {
+            let changed =
+                |place: &usize| commit.cells.iter().any(|c| c.key == self.places[*place].key);
+            deletions.push((0..self.places.len()).filter(changed).collect());
+        }
+        for (seq, places) in (before + 1..).zip(deletions) {
             let op = self.history.delete_subtree(at, self.txn, &places);
             self.dots.push((op, Dot::new(replica, seq)));
         }

@@ -81,7 +81,10 @@ impl Site {
         let hlc = self.document.tick(now_ms + self.skew_ms);
         let mut tx = self.document.transaction(self.replica, hlc);
         let result = change(&mut tx);
-        (tx.finish(), result)
+        match tx.finish() {
+            Ok(staged) => (staged, result),
+            Err(error) => unreachable!("{error}"),
+        }
     }
 
     /// Commits a transaction; nothing else has happened since it was prepared.
@@ -172,7 +175,7 @@ impl Site {
         deleted.map_err(|error| format!("a deletion was refused: {error}"))?;
         tally.operations += 1;
         let commit = self.commit(staged);
-        if !commit.ranges.is_empty() {
+        if !commit.is_empty() {
             tally.changes += 1;
             tally.subtree_deletions += 1;
             tally.segmented_deletions += u64::from(commit.ranges.len() > 1);

@@ -1,0 +1,158 @@
+//! Deltas of a size that a receiver takes.
+//!
+//! A difference that is larger than one delta may be travels in rounds: each brings the first part of
+//! the keys that still differ, and advances the receiver's context on these keys only. The receiver
+//! then asks again with the context it has, so neither side remembers how far it came.
+
+use thiserror::Error;
+
+use super::{decoded_bytes, encode_delta};
+use crate::context::Context;
+use crate::delta::Delta;
+use crate::fingerprint::Fingerprint;
+use crate::limits::Limits;
+use crate::path::Key;
+use crate::store::Store;
+use crate::value::Value;
+
+/// A receiver takes a delta that costs at most so many times the limit of its bytes, once decoded.
+const DECODED_SHARE: u64 = 3;
+
+/// A delta, ready to be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Extract {
+    /// The encoded delta.
+    pub bytes: Vec<u8>,
+    /// What the receiver has at the least once it has applied it.
+    pub reach: Context<Key>,
+}
+
+/// Why there is no delta for somebody. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// Removals that the other side has not seen were already collected here.
+    #[error("removals that the other side has not seen were already collected here")]
+    BelowHorizon,
+    /// Not even one cell, or the deletions at one key, fit into a delta.
+    #[error("a single place takes {len_bytes} bytes, a delta may have {limit_bytes}")]
+    PlaceTooLarge {
+        /// What it takes.
+        len_bytes: usize,
+        /// What is allowed.
+        limit_bytes: usize,
+    },
+}
+
+/// What somebody with the context `base` lacks, or the first part of it that fits the limits; `None`
+/// if that is nothing. A delta that is complete and of one context carries `fingerprint`.
+///
+/// # Errors
+/// When `base` does not cover the horizon, or not even one place fits.
+pub fn extract(
+    store: &Store<Key, Value>,
+    base: &Context<Key>,
+    limits: &Limits,
+    fingerprint: impl FnOnce() -> Option<Fingerprint>,
+) -> Result<Option<Extract>, ExtractError> {
+    let mut delta = store.delta_since(base).map_err(|_| ExtractError::BelowHorizon)?;
+    if delta.is_empty() {
+        return Ok(None);
+    }
+    if store.view().context().uniform().is_some() {
+        delta.fingerprint = fingerprint();
+    }
+    cut_before_cell(&mut delta, limits.cells_per_delta.max(1));
+    cut_before_tombstone(&mut delta, limits.range_tombstones_per_delta.max(1));
+    loop {
+        let (cells, tombstones) = (delta.cell_count(), tombstones(&delta));
+        let (weight, limit_bytes) = (weight(&delta), limits.delta_bytes);
+        if weight <= limit_bytes && tombstones <= limits.range_tombstones_per_delta {
+            let bytes = encode_delta(&delta);
+            if is_light(&bytes, &delta, limits) {
+                return Ok(Some(Extract { bytes, reach: delta.reach() }));
+            }
+        }
+        // A little less than the share that would just fit, if it is the bytes that are too many.
+        let share = |count: usize| match weight > limit_bytes {
+            true => (count / 8 * 7).saturating_mul(limit_bytes) / weight.max(1),
+            false => count / 2,
+        };
+        if cells > 1 {
+            cut_before_cell(&mut delta, share(cells).clamp(1, cells - 1));
+        } else {
+            cut_before_tombstone(&mut delta, (tombstones / 2).max(1));
+        }
+        if delta.cell_count() == cells && self::tombstones(&delta) == tombstones {
+            return Err(ExtractError::PlaceTooLarge { len_bytes: weight, limit_bytes });
+        }
+    }
+}
+
+/// What a receiver reckons for a delta, as bytes on the wire; known before they are made.
+fn weight(delta: &Delta<Key, Value>) -> usize {
+    usize::try_from(decoded_bytes(delta) / DECODED_SHARE).unwrap_or(usize::MAX)
+}
+
+/// Whether the receiver takes a delta and these bytes of it.
+fn is_light(bytes: &[u8], delta: &Delta<Key, Value>, limits: &Limits) -> bool {
+    let memory = decoded_bytes(delta).saturating_add(bytes.len() as u64);
+    bytes.len() <= limits.delta_bytes
+        && memory <= (limits.delta_bytes as u64).saturating_mul(DECODED_SHARE)
+}
+
+fn tombstones(delta: &Delta<Key, Value>) -> usize {
+    delta.parts.iter().map(|part| part.range_tombstones.len()).sum()
+}
+
+/// Cuts `delta` before its cell `most_cells`, if it has as many.
+fn cut_before_cell(delta: &mut Delta<Key, Value>, most_cells: usize) {
+    let mut room = most_cells;
+    for at in 0..delta.parts.len() {
+        let Some(part) = delta.parts.get(at) else { return };
+        match part.cells.get(room).map(|cell| cell.key.clone()) {
+            Some(end) => return cut_at(delta, at, end),
+            None => room -= part.cells.len(),
+        }
+    }
+}
+
+/// Cuts `delta` before the place where its range tombstone `most_tombstones` begins, if it has as many
+/// and they do not all begin at one place.
+fn cut_before_tombstone(delta: &mut Delta<Key, Value>, most_tombstones: usize) {
+    let mut room = most_tombstones;
+    for at in 0..delta.parts.len() {
+        let Some(part) = delta.parts.get(at) else { return };
+        let mut starts: Vec<_> = part.range_tombstones.iter().map(|t| &t.range.start).collect();
+        starts.sort_unstable();
+        let first = starts.first().copied().cloned();
+        match starts.get(room).map(|start| (*start).clone()) {
+            Some(end) if first.as_ref() != Some(&end) || at > 0 => {
+                if let Some(end) = end {
+                    cut_at(delta, at, end);
+                }
+                return;
+            }
+            Some(_) => return,
+            None => room -= starts.len(),
+        }
+    }
+}
+
+/// Cuts `delta` in its part `at` before the key `end`: what remains is complete for the keys before.
+fn cut_at(delta: &mut Delta<Key, Value>, at: usize, end: Key) {
+    let Some(part) = delta.parts.get_mut(at) else { return };
+    part.cells.truncate(part.cells.partition_point(|cell| cell.key < end));
+    part.range.end = Some(end);
+    let range = &part.range;
+    part.range_tombstones.retain_mut(|tombstone| {
+        tombstone.range.intersect(range).is_some_and(|inside| {
+            tombstone.range = inside;
+            true
+        })
+    });
+    // The part may begin with the place that is too much: then nothing is left of it.
+    let is_left = !part.range.is_empty();
+    delta.parts.truncate(at + usize::from(is_left));
+    delta.fingerprint = None;
+}
