@@ -46,6 +46,8 @@ export type ErrorCode =
   | 'shortfall'
   | 'transaction-over'
   | 'transaction-too-large'
+  | 'conflict-changed'
+  | 'not-a-register'
   | 'type-clash'
   | 'unauthorised'
   | 'unknown-format'

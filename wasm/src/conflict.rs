@@ -54,13 +54,7 @@ impl Conflict {
 }
 
 fn storable(item: &Item) -> Result<Value, Refusal> {
-    let value = Value::from_item(item);
-    let value = value.map_err(|error| Refusal::new("unsupported-value", error.to_string()))?;
-    let (len_bytes, limit_bytes) = (value.as_bytes().len(), Limits::default().value_bytes);
-    if len_bytes > limit_bytes {
-        return Err(rejoin::WriteError::ValueTooLarge { len_bytes, limit_bytes }.into());
-    }
-    Ok(value)
+    Value::from_item(item).map_err(|error| Refusal::new("unsupported-value", error.to_string()))
 }
 
 fn candidate(candidate: &Candidate) -> JsValue {

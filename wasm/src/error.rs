@@ -5,7 +5,7 @@
 
 use rejoin::value::DEFAULT_DEPTH;
 use rejoin::wire::DecodeError;
-use rejoin::{ApplyError, BelowHorizon, JoinError, ResolveError, WriteError};
+use rejoin::{ApplyError, DeltaError, JoinError, ResolveError, TransactError, WriteError};
 use thiserror::Error;
 use wasm_bindgen::prelude::*;
 
@@ -96,9 +96,8 @@ impl From<WriteError> for Refusal {
             WriteError::Key(_) => "invalid-path",
             WriteError::Encode(_) => "unsupported-value",
             WriteError::ValueTooLarge { .. } => "value-too-large",
-            WriteError::TransactionTooLarge { .. } | WriteError::TooManyCells { .. } => {
-                "transaction-too-large"
-            }
+            WriteError::ConflictChanged { .. } => "conflict-changed",
+            WriteError::NotARegister { .. } => "not-a-register",
             WriteError::CounterOverflow(_) => "counter-overflow",
             WriteError::Shortfall(_) => "shortfall",
             WriteError::HoldsBoundedCounter { .. } => "holds-bounded-counter",
@@ -134,9 +133,23 @@ impl From<ApplyError> for Refusal {
     }
 }
 
-impl From<BelowHorizon> for Refusal {
-    fn from(error: BelowHorizon) -> Self {
-        Self::of("below-horizon", &error)
+impl From<DeltaError> for Refusal {
+    fn from(error: DeltaError) -> Self {
+        let code = match &error {
+            DeltaError::TooLarge { .. } => "delta-too-large",
+            DeltaError::BelowHorizon(_) => "below-horizon",
+            _ => "refused",
+        };
+        Self::of(code, &error)
+    }
+}
+
+/// Why a transaction did not commit that its body did not abort.
+pub(crate) fn not_committed<E>(error: &TransactError<E>) -> Refusal {
+    match error {
+        TransactError::Nested => Refusal::nested(),
+        TransactError::TooLarge(error) => Refusal::of("transaction-too-large", error),
+        _ => Refusal::new("refused", "the transaction did not commit"),
     }
 }
 
@@ -144,7 +157,10 @@ impl From<ResolveError> for Refusal {
     fn from(error: ResolveError) -> Self {
         match error {
             ResolveError::Write(error) => error.into(),
-            ResolveError::Nested => Self::nested(),
+            ResolveError::NotCommitted(error) => match *error {
+                TransactError::Aborted(error) => error.into(),
+                other => not_committed(&other),
+            },
             ResolveError::TypeClash => Self::of("type-clash", &error),
             _ => Self::of("refused", &error),
         }

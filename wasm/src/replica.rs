@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::conflict::Conflict;
 use crate::env::{Clock, Platform, random_replica_id, whole_ms};
-use crate::error::Refusal;
+use crate::error::{Refusal, not_committed};
 use crate::operation::{self, Operation};
 use crate::path::path_from_js;
 use crate::value::{bytes_from_js, record};
@@ -66,7 +66,7 @@ impl Replica {
     /// whether it was committed.
     ///
     /// # Errors
-    /// When a transaction of this replica is under way; nothing was changed.
+    /// When a transaction of this replica is under way, or this one is too large; nothing was changed.
     pub fn transact(&self, body: &Body) -> Result<bool, JsValue> {
         self.read_clock()?;
         let committed = self.replica.transact(|tx| {
@@ -79,7 +79,7 @@ impl Replica {
             Ok(_) => Ok(true),
             Err(TransactError::Aborted(exception)) if exception.is_undefined() => Ok(false),
             Err(TransactError::Aborted(exception)) => Err(exception),
-            Err(_) => Err(Refusal::nested().into()),
+            Err(other) => Err(not_committed(&other).into()),
         }
     }
 
