@@ -43,14 +43,15 @@ impl Pair {
         Ok(Self { left, right, size, next: 0 })
     }
 
-    /// Changes one key on the left; returns what the right has seen.
+    /// Changes one key on the left; returns what the left had seen before.
     fn change(&mut self) -> Context<Key> {
+        let before = self.left.context();
         self.next = (self.next + STEP) % self.size;
         let row = name(self.next);
         let value = format!("{:098}", self.next);
         let written = self.left.transact(|tx| tx.register(row).set(&value).map(drop));
         assert!(written.is_ok(), "an honest write was refused");
-        self.right.context()
+        before
     }
 
     fn delta(&self, base: &Context<Key>) -> Vec<u8> {

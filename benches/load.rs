@@ -50,9 +50,8 @@ fn load(criterion: &mut Criterion) {
     let name = "Replica::transact";
     group.bench_function(name, |bencher| {
         table.measure(bencher, name, ROWS, Replica::in_memory, |replica| {
-            let result = replica.transact(|tx| {
-                set_all(&names, |name| tx.register(name).set(&value).map(drop))
-            });
+            let result = replica
+                .transact(|tx| set_all(&names, |name| tx.register(name).set(&value).map(drop)));
             (result.map(drop), replica)
         });
     });

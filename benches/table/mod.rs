@@ -8,7 +8,7 @@ use criterion::Bencher;
 
 /// What a run has measured so far.
 #[derive(Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Row>,
 }
 
@@ -22,7 +22,7 @@ struct Row {
 impl Table {
     /// Measures `work` on what `prepare` makes; each run of it deals with `items` items. Neither the
     /// preparation nor dropping the result counts.
-    pub fn measure<S, R>(
+    pub(crate) fn measure<S, R>(
         &mut self,
         bencher: &mut Bencher<'_>,
         name: &str,
@@ -51,7 +51,7 @@ impl Table {
     }
 
     /// The median of a row, in nanoseconds per item.
-    pub fn median(&self, name: &str) -> Option<f64> {
+    pub(crate) fn median(&self, name: &str) -> Option<f64> {
         let row = self.rows.iter().find(|row| row.name == name)?;
         let mut samples = row.samples.clone();
         samples.sort_by(f64::total_cmp);
@@ -59,7 +59,7 @@ impl Table {
     }
 
     /// Prints every row with its ratio to the row `peer`.
-    pub fn print(&self, title: &str, peer: &str) {
+    pub(crate) fn print(&self, title: &str, peer: &str) {
         println!("\n{title:<44} {:>14} {:>10}", "median", "ratio");
         for row in &self.rows {
             let median = self.median(&row.name).unwrap_or(f64::NAN);

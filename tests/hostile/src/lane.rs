@@ -85,7 +85,12 @@ impl Lane {
     /// The first harm, with its input made as short as possible.
     pub fn run<D: Decoder>(&self, decoder: &mut D) -> Result<Tally, Harm> {
         let mut tally = Tally::default();
-        println!("{}: {} seeds, random numbers from {:#x}", decoder.name(), self.seeds.len(), self.seed);
+        println!(
+            "{}: {} seeds, random numbers from {:#x}",
+            decoder.name(),
+            self.seeds.len(),
+            self.seed
+        );
         for seed in &self.seeds {
             if decoder.decode(seed).is_none() {
                 return Err(Harm { what: "a valid input was refused".into(), input: seed.clone() });

@@ -57,8 +57,8 @@ fn change_cell(part: &mut Part<Key, Value>, source: &Part<Key, Value>, random: &
     let fresh = fresh_dot(part, random);
     let known = part.base.iter().nth(random.usize(0..8));
     let Some(cell) = random.choice(&mut part.cells) else { return };
-    let entries = source.cells.iter().flat_map(|cell| &cell.fresh).map(|(_, entry)| entry);
-    let entry = entries.cloned().nth(random.usize(0..6));
+    let mut entries = source.cells.iter().flat_map(|cell| &cell.fresh).map(|(_, entry)| entry);
+    let entry = entries.nth(random.usize(0..6)).cloned();
     match (random.u8(0..6), fresh, known, entry) {
         (0, Some(dot), _, _) => cell.fresh.iter_mut().for_each(|(named, _)| *named = dot),
         (1 | 2, Some(dot), _, Some(entry)) => cell.fresh.push((dot, entry)),
@@ -93,8 +93,7 @@ fn change_range_tombstones(part: &mut Part<Key, Value>, random: &mut Rng) {
             part.range_tombstones.push(RangeTombstone { dot, range: place, seen: seen.collect() });
         }
     }
-    part.range_tombstones
-        .sort_by(|a, b| (a.dot, &a.range.start).cmp(&(b.dot, &b.range.start)));
+    part.range_tombstones.sort_by(|a, b| (a.dot, &a.range.start).cmp(&(b.dot, &b.range.start)));
 }
 
 /// A range inside the part, between two of its cells.

@@ -84,14 +84,15 @@ impl Mutator {
         match self.random.u8(0..12) {
             0 | 1 => self.replace(bytes, at, |random, byte| byte ^ (1 << random.u8(0..8))),
             2 => self.replace(bytes, at, |random, _| random.u8(..)),
-            3 => self.replace(bytes, at, |random, byte| {
-                random.choice(TELLING_BYTES).unwrap_or(byte)
-            }),
+            3 => {
+                self.replace(bytes, at, |random, byte| random.choice(TELLING_BYTES).unwrap_or(byte))
+            }
             4 => self.replace(bytes, at, |random, byte| {
                 byte.wrapping_add(if random.bool() { 1 } else { u8::MAX })
             }),
             5 => {
-                let new: Vec<u8> = (0..self.random.usize(1..6)).map(|_| self.random.u8(..)).collect();
+                let new: Vec<u8> =
+                    (0..self.random.usize(1..6)).map(|_| self.random.u8(..)).collect();
                 bytes.splice(at..at, new);
             }
             6 => {
@@ -112,7 +113,9 @@ impl Mutator {
             }
             _ => {
                 bytes.truncate(at);
-                bytes.extend_from_slice(other.get(self.random.usize(0..=other.len())..).unwrap_or_default());
+                bytes.extend_from_slice(
+                    other.get(self.random.usize(0..=other.len())..).unwrap_or_default(),
+                );
             }
         }
     }
@@ -139,7 +142,8 @@ impl Mutator {
 
     /// A byte string somewhere in the input: where its header and where its content is.
     fn inner(&mut self, bytes: &[u8]) -> Option<(Range<usize>, Range<usize>)> {
-        let found: Vec<_> = (0..bytes.len().min(512)).filter_map(|at| byte_string_at(bytes, at)).collect();
+        let found: Vec<_> =
+            (0..bytes.len().min(512)).filter_map(|at| byte_string_at(bytes, at)).collect();
         self.random.choice(found)
     }
 }

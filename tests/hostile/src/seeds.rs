@@ -101,7 +101,8 @@ pub(crate) fn contexts(world: &World) -> Built<Vec<Vec<u8>>> {
 /// Version vectors of nobody, of a few and of very many replicas.
 pub(crate) fn version_vectors() -> Vec<Vec<u8>> {
     let many = |count: u128| {
-        let component = |id| (rejoin_crdt::ReplicaId::from_u128(id << 64 | id * 7), u64::MAX >> (id % 64));
+        let component =
+            |id| (rejoin_crdt::ReplicaId::from_u128((id << 64) | (id * 7)), u64::MAX >> (id % 64));
         wire::encode_version_vector(&(1..=count).map(component).collect())
     };
     [0, 1, 2, 5, 40, 2_000].map(many).into()
@@ -209,7 +210,8 @@ pub(crate) fn messagepack() -> Built<Vec<Vec<u8>>> {
     all.extend(loose.map(<[u8]>::to_vec));
     // A long array that is not canonical, so that it has to be taken apart and written anew.
     all.push([&b"\xdc\x0f\xa0\xcc\x01"[..], &[0xc0].repeat(3_999)].concat());
-    let pairs = (0..1_000_u16).rev().flat_map(|key| [&[0xcd][..], &key.to_be_bytes(), &[0xc0]].concat());
+    let pairs =
+        (0..1_000_u16).rev().flat_map(|key| [&[0xcd][..], &key.to_be_bytes(), &[0xc0]].concat());
     all.push(b"\xde\x03\xe8".iter().copied().chain(pairs).collect());
     Ok(all)
 }

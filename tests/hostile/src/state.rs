@@ -77,7 +77,9 @@ impl World {
 
 /// A bit of everything, by one writer.
 fn write(writers: &mut [Document; 3], at: usize, round: u64) -> Built<()> {
-    let (Some(document), Some(own)) = (writers.get_mut(at), REPLICAS.get(at)) else { return Ok(()) };
+    let (Some(document), Some(own)) = (writers.get_mut(at), REPLICAS.get(at)) else {
+        return Ok(());
+    };
     let me = u64::try_from(at).unwrap_or_default();
     transact(document, *own, round, |tx| {
         tx.register(("users", me, "name")).set(format!("Ada {round}"))?;
@@ -100,7 +102,7 @@ fn write(writers: &mut [Document; 3], at: usize, round: u64) -> Built<()> {
             _ => drop(tx.set(("shop", "tags")).remove(round - 1)?),
         }
         tx.disable_wins_flag("muted").enable()?;
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             tx.disable_wins_flag("muted").disable()?;
             let receiver = REPLICAS.iter().find(|id| *id != own).copied().unwrap_or(RECEIVER);
             tx.bounded("stock").transfer(receiver, 2)?;
@@ -123,7 +125,7 @@ pub(crate) fn transact(
 ) -> Built<()> {
     let mut tx = document.transaction(own, Hlc::new(NOW_MS + round, 0));
     change(&mut tx).map_err(|error| error.to_string())?;
-    let staged = tx.finish();
+    let staged = tx.finish().map_err(|error| error.to_string())?;
     document.commit(staged).map_err(|error| error.to_string())?;
     Ok(())
 }

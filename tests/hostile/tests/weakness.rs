@@ -24,6 +24,7 @@ impl Decoder for Toy {
         "toy"
     }
 
+    #[allow(clippy::indexing_slicing, reason = "one of the weaknesses")]
     fn decode(&mut self, bytes: &[u8]) -> Option<Self::Output> {
         let count = u32::from_be_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
         let mut numbers = match self.weakness {
