@@ -43,9 +43,11 @@ impl Pair {
         Ok(Self { left, right, size, next: 0 })
     }
 
-    /// Changes one key on the left; returns what the left had seen before.
+    /// Makes both sides equal, then changes one key on the left; returns what the right has seen.
     fn change(&mut self) -> Context<Key> {
-        let before = self.left.context();
+        let caught_up = self.right.apply(&self.delta(&self.right.context()));
+        assert!(caught_up.is_ok(), "an honest delta was refused");
+        let before = self.right.context();
         self.next = (self.next + STEP) % self.size;
         let row = name(self.next);
         let value = format!("{:098}", self.next);
@@ -70,53 +72,48 @@ const BOTH: &str = "delta_since and apply";
 const PEER: &str = "BTreeMap: copy an entry";
 
 fn delta(criterion: &mut Criterion) {
-    let mut table = Table::default();
+    let mut tables = Vec::new();
     for size in SIZES {
+        let mut table = Table::default();
         let mut group = criterion.benchmark_group(format!("delta of one key in {size}"));
-        let label = |what: &str| format!("{what}, {size} keys");
-        peer(&mut table, &mut group, &label(PEER), size);
+        peer(&mut table, &mut group, size);
         let Ok(pair) = Pair::new(size) else {
             println!("the replicas of {size} keys could not be made");
             return;
         };
         let pair = std::cell::RefCell::new(pair);
         let change = || pair.borrow_mut().change();
-        let name = label(EXTRACT);
         group.bench_function(EXTRACT, |bencher| {
-            table.measure(bencher, &name, 1, change, |base| pair.borrow().delta(&base));
+            table.measure(bencher, EXTRACT, 1, change, |base| pair.borrow().delta(&base));
         });
-        // Bring the right up to date, so that every delta from here on is one of one key.
         let (left, right) = (pair.borrow().left.clone(), pair.borrow().right.clone());
-        let catch_up = right.apply(&pair.borrow().delta(&right.context()));
-        assert!(catch_up.is_ok(), "an honest delta was refused");
-        let name = label(JOIN);
         group.bench_function(JOIN, |bencher| {
             let one = || {
                 let base = change();
                 pair.borrow().delta(&base)
             };
-            table.measure(bencher, &name, 1, one, |delta| right.apply(&delta));
+            table.measure(bencher, JOIN, 1, one, |delta| right.apply(&delta));
         });
-        let name = label(BOTH);
         group.bench_function(BOTH, |bencher| {
-            table.measure(bencher, &name, 1, change, |base| {
+            table.measure(bencher, BOTH, 1, change, |base| {
                 left.delta_since(&base).map(|delta| right.apply(&delta))
             });
         });
         group.finish();
+        table.print(&format!("one key of {size} changed"), PEER);
+        tables.push(table);
     }
-    let [small, _, large] = SIZES;
-    table.print("one key changed", &format!("{PEER}, {small} keys"));
-    for what in [PEER, EXTRACT, JOIN, BOTH] {
-        let median = |size| table.median(&format!("{what}, {size} keys")).unwrap_or(f64::NAN);
-        println!("{what:<44} {large} to {small} keys: {:>6.2}x", median(large) / median(small));
+    if let [small, .., large] = tables.as_slice() {
+        for what in [PEER, EXTRACT, JOIN, BOTH] {
+            let growth = large.median(what).zip(small.median(what)).map(|(l, s)| l / s);
+            println!("{what:<44} most to fewest keys: {:>6.2}x", growth.unwrap_or(f64::NAN));
+        }
     }
 }
 
 fn peer(
     table: &mut Table,
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
-    label: &str,
     size: u32,
 ) {
     let map = || (0..size).map(|row| (name(row).into_bytes(), vec![b'v'; 100]));
@@ -128,7 +125,7 @@ fn peer(
             next = (next + STEP) % size;
             name(next).into_bytes()
         };
-        table.measure(bencher, label, 1, key, |key| {
+        table.measure(bencher, PEER, 1, key, |key| {
             let entry = left.get_key_value(&key).map(|(key, value)| (key.clone(), value.clone()));
             entry.map(|(key, value)| right.insert(key, value))
         });

@@ -1,6 +1,6 @@
 //! `cargo xtask`: everything a contributor or CI runs, so that it runs the same way at home.
 //!
-//! One file per command (`test`, `wasm`, `demo`); `step` is the table of what `test` runs, and
+//! One file per command (`test`, `wasm`, `demo`, `sim`); `step` is the table of what `test` runs, and
 //! `process`, `tool`, `wasm_std`, `tally` are what the commands share.
 //!
 //! What must always hold: a command that cannot do its work stops with exit code 1 and says what
@@ -10,6 +10,7 @@
 
 mod demo;
 mod process;
+mod sim;
 mod step;
 mod tally;
 mod test;
@@ -35,6 +36,7 @@ use clap::{Parser, Subcommand};
         cargo xtask test --only clippy    one step of it\n  \
         cargo xtask wasm                  build and test the WebAssembly package\n  \
         cargo xtask demo                  run the multi-data-centre demo\n  \
+        cargo xtask sim --seed 136        replay one simulated history\n  \
         cargo xtask help test             the options of one command"
 )]
 struct CommandLine {
@@ -50,6 +52,8 @@ enum Command {
     Wasm(wasm::Options),
     /// Build the daemon and the demo in release mode and run the demo.
     Demo(demo::Options),
+    /// Replay simulated histories.
+    Sim(sim::Options),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Wasm(options) => wasm::command(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Sim(options) => sim::run(&options),
     };
     match outcome {
         Ok(code) => code,

@@ -30,10 +30,8 @@ pub use world::{Shape, World};
 /// Says what differed from the oracle, at which step.
 pub fn run(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
     let mut world = World::new(seed, shape);
-    for _ in 0..shape.steps {
-        world.step()?;
-    }
-    world.heal()?;
+    let outcome = (0..shape.steps).try_for_each(|_| world.step()).and_then(|()| world.heal());
+    outcome.map_err(|failure| failure.replayed_by("deltas", shape))?;
     Ok(world.into_tally())
 }
 
@@ -43,9 +41,7 @@ pub fn run(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
 /// Says what differed from the oracle, or which honest session failed, at which step.
 pub fn run_sessions(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
     let mut network = Network::new(seed, shape);
-    for _ in 0..shape.steps {
-        network.step()?;
-    }
-    network.heal()?;
+    let outcome = (0..shape.steps).try_for_each(|_| network.step()).and_then(|()| network.heal());
+    outcome.map_err(|failure| failure.replayed_by("sessions", shape))?;
     Ok(network.into_tally())
 }

@@ -304,6 +304,6 @@ impl Network {
     }
 
     fn fail(&self, site: usize, what: String) -> Result<(), Failure> {
-        Err(Failure { seed: self.seed, step: self.step, site, what })
+        Err(Failure::new(self.seed, self.step, site, what))
     }
 }

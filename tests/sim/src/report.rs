@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::AddAssign;
 
+use crate::world::Shape;
+
 /// Counts of what happened, to assert that histories are worth running.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
@@ -69,15 +71,27 @@ pub struct Failure {
     pub site: usize,
     /// What differed.
     pub what: String,
+    /// The command that replays it.
+    pub replay: String,
+}
+
+impl Failure {
+    pub(crate) fn new(seed: u64, step: u64, site: usize, what: String) -> Self {
+        Self { seed, step, site, what, replay: String::new() }
+    }
+
+    /// Says how to see it again.
+    pub(crate) fn replayed_by(mut self, lane: &str, shape: &Shape) -> Self {
+        self.replay =
+            format!("cargo xtask sim --seed {} --lane {lane} --shape {}", self.seed, shape.name());
+        self
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "seed {}: after step {}, replica {}: {}",
-            self.seed, self.step, self.site, self.what
-        )
+        let Self { seed, step, site, what, replay } = self;
+        write!(f, "seed {seed}: after step {step}, replica {site}: {what}\n{replay}")
     }
 }
 

@@ -32,6 +32,18 @@ impl Shape {
     pub const LARGE: Self = Self { sites: 16, steps: 1_500, groups: 4, places_per_group: 6 };
 }
 
+impl Shape {
+    /// What the command line calls this shape.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.sites {
+            4 => "small",
+            7 => "medium",
+            16 => "large",
+            _ => "of-a-test",
+        }
+    }
+}
+
 /// A message on its way: a delta, and what its sender knew, for the oracle.
 struct Message {
     to: usize,
@@ -296,6 +308,6 @@ impl World {
     }
 
     fn fail(&self, site: usize, what: String) -> Result<(), Failure> {
-        Err(Failure { seed: self.seed, step: self.step, site, what })
+        Err(Failure::new(self.seed, self.step, site, what))
     }
 }
