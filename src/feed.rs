@@ -40,9 +40,9 @@ impl Feed {
 
     /// As [`Self::poll`], but waits up to `timeout` for something to change.
     pub fn wait(&mut self, timeout: Duration) -> Option<Changes> {
-        let revision = self.replica.revision();
+        let revision = self.replica.shared.revision();
         self.poll().or_else(|| {
-            self.replica.wait_for_change(revision, timeout);
+            self.replica.shared.wait_for_change(revision, timeout);
             self.poll()
         })
     }

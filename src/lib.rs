@@ -37,6 +37,7 @@ mod feed;
 pub mod net;
 mod observer;
 mod replica;
+mod shared;
 
 pub use feed::Feed;
 pub use observer::{Observer, Origin};

@@ -178,7 +178,7 @@ impl Shared {
 
 impl Link {
     fn status(&self, replica: &Replica) -> LinkStatus {
-        let document = replica.document();
+        let document = replica.shared.document();
         let state = lock(&self.state);
         let session = state.session.as_ref().map(|session| session.status(document.store()));
         let (sent, received) =
@@ -197,7 +197,7 @@ impl Link {
 
     /// Notes that the connection has ended, and keeps its figures.
     fn ended(&self, replica: &Replica, why: String) {
-        let document = replica.document();
+        let document = replica.shared.document();
         let mut state = lock(&self.state);
         if let Some(session) = state.session.take() {
             let status = session.status(document.store());

@@ -1,15 +1,7 @@
-//! The replica that an application holds: a document, its environment and its identity.
-//!
-//! Who may wait for whom: one writer at a time prepares changes beside the document and takes the
-//! document's lock only to apply them. Before a change that takes long is applied, the state before it
-//! is published as a view, so that readers never wait for it. No lock is held across a callback.
+//! The replica that an application holds: a document with an environment and an identity.
 
 use std::fmt::Debug;
-use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError,
-};
-use std::thread::ThreadId;
-use std::time::Duration;
+use std::sync::Arc;
 
 use rejoin_crdt::document::{
     Candidate, Changes, Conflict, Document, DocumentView, Resolver, TransactionTooLarge, Tx,
@@ -25,11 +17,8 @@ use rejoin_crdt::{
 use thiserror::Error;
 
 use crate::feed::Feed;
-use crate::observer::{Observer, Observers, Origin};
-
-/// A change of more cells than this is applied beside a published view. Below it, applying is a matter
-/// of microseconds and copying shared nodes would cost more than the wait.
-const LONG_CHANGE_CELLS: usize = 256;
+use crate::observer::{Observer, Origin};
+use crate::shared::Shared;
 
 /// A bulk load commits whenever its values amount to this much: far below what a delta may hold.
 const LOAD_BATCH_BYTES: usize = 2 << 20;
@@ -49,31 +38,7 @@ pub trait Environment: Debug + Send + Sync {
 /// A replica: a cheap handle that can be cloned and used from any thread.
 #[derive(Clone, Debug)]
 pub struct Replica {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    env: Box<dyn Environment>,
-    identity: Mutex<Identity>,
-    /// Held by whoever changes the document.
-    writer: Mutex<()>,
-    /// Who holds `writer`, to answer a nested transaction with an error instead of a standstill.
-    writing: Mutex<Option<ThreadId>>,
-    document: RwLock<Document>,
-    /// The state before a long change that is being applied.
-    published: Mutex<Option<DocumentView>>,
-    revision: Mutex<u64>,
-    changed: Condvar,
-    observers: Observers,
-}
-
-/// The id of this life: drawn when it is needed, claimed at the first write. A replica that only reads
-/// needs none.
-#[derive(Debug, Default)]
-struct Identity {
-    drawn: Option<ReplicaId>,
-    is_claimed: bool,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Builds a replica with another environment or other limits.
@@ -255,34 +220,12 @@ impl Replica {
     }
 
     fn new(env: Box<dyn Environment>, document: Document) -> Self {
-        let shared = Shared {
-            env,
-            identity: Mutex::default(),
-            writer: Mutex::default(),
-            writing: Mutex::default(),
-            document: RwLock::new(document),
-            published: Mutex::default(),
-            revision: Mutex::default(),
-            changed: Condvar::new(),
-            observers: Observers::default(),
-        };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(Shared::new(env, document)) }
     }
 
     /// The id under which this replica writes; claimed now if it has not written yet.
     pub fn identity(&self) -> ReplicaId {
-        lock(&self.shared.identity).is_claimed = true;
-        self.draw_identity()
-    }
-
-    fn draw_identity(&self) -> ReplicaId {
-        let mut identity = lock(&self.shared.identity);
-        *identity.drawn.get_or_insert_with(|| self.shared.env.new_replica_id())
-    }
-
-    fn claimed_identity(&self) -> Option<ReplicaId> {
-        let identity = lock(&self.shared.identity);
-        identity.drawn.filter(|_| identity.is_claimed)
+        self.shared.claim_identity()
     }
 
     /// Changes any number of keys as one: all of it commits, or nothing if the closure returns an
@@ -294,46 +237,36 @@ impl Replica {
         &self,
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<Committed<T>, TransactError<E>> {
-        let writer = self.writer().ok_or(TransactError::Nested)?;
-        let replica = self.draw_identity();
-        let now_ms = self.shared.env.now_ms();
-        let hlc = self.change(0, |document| document.tick(now_ms));
+        let writer = self.shared.writer().ok_or(TransactError::Nested)?;
+        let replica = self.shared.draw_identity();
+        let now_ms = self.shared.now_ms();
+        let hlc = self.shared.change(0, |document| document.tick(now_ms));
         let (staged, value) = {
-            let document = self.document();
+            let document = self.shared.document();
             let mut tx = document.transaction(replica, hlc);
             let value = change(&mut tx).map_err(TransactError::Aborted)?;
             (tx.finish()?, value)
         };
         let changes = !staged.is_empty();
-        let committed = self.change(staged.cell_count(), |document| {
+        let committed = self.shared.change(staged.cell_count(), |document| {
             document.commit(staged)?;
             let token = document.store().view().context().clone();
             let last = changes.then(|| Dot::new(replica, document.store().last_seq(replica)));
             Ok::<_, StaleTransaction>(Committed { value, last, token })
         })?;
         if changes {
-            lock(&self.shared.identity).is_claimed = true;
+            self.shared.claim_identity();
         }
         drop(writer);
         if changes {
-            self.announce(Origin::Local);
+            self.shared.announce(Origin::Local);
         }
         Ok(committed)
     }
 
     /// A consistent view of everything. It never changes, blocks nobody, and waits for nobody.
     pub fn view(&self) -> DocumentView {
-        loop {
-            if let Some(view) = &*lock(&self.shared.published) {
-                return view.clone();
-            }
-            match self.shared.document.try_read() {
-                Ok(document) => return document.view(),
-                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner().view(),
-                // A short change is being applied, or a long one has just published its view.
-                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-            }
-        }
+        self.shared.view()
     }
 
     /// What this replica has incorporated. Give it to a peer to get a delta.
@@ -350,7 +283,7 @@ impl Replica {
     pub fn delta_since(&self, base: &Context<Key>) -> Result<Vec<u8>, DeltaError> {
         let mut deltas = self.deltas_since(base)?;
         match deltas.len() {
-            0 => Ok(wire::encode_delta(&self.document().store().delta_since(base)?)),
+            0 => Ok(wire::encode_delta(&self.shared.document().store().delta_since(base)?)),
             1 => Ok(deltas.swap_remove(0)),
             parts => Err(DeltaError::TooLarge { parts }),
         }
@@ -364,7 +297,7 @@ impl Replica {
     /// When removals that `base` has not seen were already collected here, or a single place is larger
     /// than a delta may be.
     pub fn deltas_since(&self, base: &Context<Key>) -> Result<Vec<Vec<u8>>, DeltaError> {
-        let document = self.document();
+        let document = self.shared.document();
         let (store, limits) = (document.store(), document.limits());
         let (mut deltas, mut reached) = (Vec::new(), base.clone());
         while let Some(extract) = wire::extract(store, &reached, limits, || None)? {
@@ -379,8 +312,8 @@ impl Replica {
     /// # Errors
     /// When the bytes are no valid delta, or build on something that is not here. Nothing was changed.
     pub fn apply(&self, delta: &[u8]) -> Result<Applied, ApplyError> {
-        let delta = wire::decode_delta(delta, self.document().limits())?;
-        let delta = delta.validate(self.document().limits())?.authorise(&Authority::Full)?;
+        let delta = wire::decode_delta(delta, self.shared.document().limits())?;
+        let delta = delta.validate(self.shared.document().limits())?.authorise(&Authority::Full)?;
         self.join(delta, Origin::Remote(None))
     }
 
@@ -390,27 +323,27 @@ impl Replica {
         delta: AuthorisedDelta<Key, Value>,
         origin: Origin,
     ) -> Result<Applied, ApplyError> {
-        let writer = self.writer().ok_or(ApplyError::Nested)?;
-        let own = self.claimed_identity();
-        let now_ms = self.shared.env.now_ms();
+        let writer = self.shared.writer().ok_or(ApplyError::Nested)?;
+        let own = self.shared.claimed_identity();
+        let now_ms = self.shared.now_ms();
         let cells = delta.as_delta().cell_count();
         let clears = delta.as_delta().parts.iter().any(|part| !part.range_tombstones.is_empty());
         let size = if clears { usize::MAX } else { cells };
-        let (commit, is_news) = self.change(size, |document| {
+        let (commit, is_news) = self.shared.change(size, |document| {
             let before = document.store().revision();
             let commit = document.join(delta, own, now_ms)?;
             Ok::<_, JoinError>((commit, document.store().revision() != before))
         })?;
         drop(writer);
         if is_news {
-            self.announce(origin);
+            self.shared.announce(origin);
         }
         Ok(Applied { cells: commit.cells.len(), deleted_ranges: commit.ranges.len() })
     }
 
     /// The changes since `since`, once. Costs the changes, not the document.
     pub fn changes_since(&self, since: &Context<Key>) -> Changes {
-        self.document().changes_since(since)
+        self.shared.document().changes_since(since)
     }
 
     /// A feed of changes that goes on from `since`.
@@ -420,7 +353,7 @@ impl Replica {
 
     /// Has `callback` called after every commit, outside every lock, on the thread that committed.
     pub fn observe(&self, callback: impl Fn(Origin) + Send + Sync + 'static) -> Observer {
-        self.shared.observers.attach(callback)
+        self.shared.observe(callback)
     }
 
     /// Writes a value over exactly the siblings of a conflict. What arrived since stays beside it and
@@ -482,8 +415,8 @@ impl Replica {
 
     /// The state of this replica in a few numbers.
     pub fn status(&self) -> Status {
-        let replica = self.claimed_identity();
-        let document = self.document();
+        let replica = self.shared.claimed_identity();
+        let document = self.shared.document();
         let cells = document.store().view();
         Status {
             replica,
@@ -494,80 +427,4 @@ impl Replica {
             suspect_stamps: document.suspect_stamps(),
         }
     }
-
-    /// The number of commits so far, for [`Self::wait_for_change`].
-    pub(crate) fn revision(&self) -> u64 {
-        *lock(&self.shared.revision)
-    }
-
-    /// Waits until there was a commit after `revision`, or the time is over.
-    pub(crate) fn wait_for_change(&self, revision: u64, timeout: Duration) {
-        let current = lock(&self.shared.revision);
-        let waited =
-            self.shared.changed.wait_timeout_while(current, timeout, |now| *now == revision);
-        drop(waited);
-    }
-
-    pub(crate) fn document(&self) -> RwLockReadGuard<'_, Document> {
-        self.shared.document.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Changes the document under its lock. A change that takes long, or has to wait for somebody
-    /// who reads for long, first publishes the state as it is: readers go on with that.
-    fn change<T>(&self, cells: usize, change: impl FnOnce(&mut Document) -> T) -> T {
-        if cells <= LONG_CHANGE_CELLS
-            && let Ok(mut document) = self.shared.document.try_write()
-        {
-            return change(&mut document);
-        }
-        let view = self.document().view();
-        *lock(&self.shared.published) = Some(view);
-        let mut document = self.shared.document.write().unwrap_or_else(PoisonError::into_inner);
-        // Dropped before the lock on the document, so that no reader falls back behind what it saw.
-        let _until_done = Unpublish(&self.shared.published);
-        change(&mut document)
-    }
-
-    fn announce(&self, origin: Origin) {
-        *lock(&self.shared.revision) += 1;
-        self.shared.changed.notify_all();
-        self.shared.observers.tell(origin);
-    }
-
-    /// The right to write; `None` if this thread has it already.
-    fn writer(&self) -> Option<WriterGuard<'_>> {
-        let me = std::thread::current().id();
-        if *lock(&self.shared.writing) == Some(me) {
-            return None;
-        }
-        let writer = lock(&self.shared.writer);
-        *lock(&self.shared.writing) = Some(me);
-        Some(WriterGuard { _writer: writer, writing: &self.shared.writing })
-    }
-}
-
-/// The right to write, given back on drop, also when a closure panics.
-struct WriterGuard<'a> {
-    _writer: MutexGuard<'a, ()>,
-    writing: &'a Mutex<Option<ThreadId>>,
-}
-
-impl Drop for WriterGuard<'_> {
-    fn drop(&mut self) {
-        *lock(self.writing) = None;
-    }
-}
-
-/// Takes the published view back, whatever happens.
-struct Unpublish<'a>(&'a Mutex<Option<DocumentView>>);
-
-impl Drop for Unpublish<'_> {
-    fn drop(&mut self) {
-        *lock(self.0) = None;
-    }
-}
-
-/// A panic in a closure leaves nothing half done behind these locks, so poison is no reason to stop.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,7 +15,7 @@
 
 use smallvec::SmallVec;
 
-use crate::delta::DeltaCell;
+use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, LocalDot};
 use crate::entry::{Entry, Reset};
 use crate::hlc::Hlc;

@@ -26,6 +26,7 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::context::Context;
+use crate::delta_cell::DeltaCell;
 use crate::dot::Dot;
 use crate::entry::Entry;
 use crate::fingerprint::Fingerprint;
@@ -62,26 +63,6 @@ pub struct Part<K, V> {
     pub cells: Vec<DeltaCell<K, V>>,
     /// Every range tombstone outside `base`, cut to the range, sorted by dot.
     pub range_tombstones: Vec<RangeTombstone<K>>,
-}
-
-/// What a delta says of one cell.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct DeltaCell<K, V> {
-    /// The key of the cell.
-    pub key: K,
-    /// The live dots outside `base`, with their entries, sorted by dot.
-    pub fresh: SmallVec<[(Dot, Entry<V>); 1]>,
-    /// The live dots inside `base`, sorted; their entries are known to the receiver. Slots and rows
-    /// are not listed: for them absence means "unchanged".
-    pub kept: Vec<Dot>,
-}
-
-impl<K, V> DeltaCell<K, V> {
-    /// Whether the sender holds `dot` in this cell.
-    pub(crate) fn names(&self, dot: Dot) -> bool {
-        self.kept.binary_search(&dot).is_ok()
-            || self.fresh.binary_search_by(|(fresh, _)| fresh.cmp(&dot)).is_ok()
-    }
 }
 
 impl<K, V> Delta<K, V> {

@@ -10,6 +10,7 @@
 mod conflict;
 mod read;
 mod resolver;
+mod tx;
 mod write;
 
 use std::sync::Arc;
@@ -17,10 +18,8 @@ use std::sync::Arc;
 pub use conflict::{Candidate, Conflict};
 pub use read::{Bounded, Counter, Flag, Map, MvRegister, Reading, Register, Set};
 pub use resolver::Resolver;
-pub use write::{
-    BoundedMut, CounterMut, FlagMut, MapMut, RegisterMut, SetMut, TransactionTooLarge, Tx, Unit,
-    WriteError,
-};
+pub use tx::{TransactionTooLarge, Tx, Unit, WriteError};
+pub use write::{BoundedMut, CounterMut, FlagMut, MapMut, RegisterMut, SetMut};
 
 use crate::cell::{CellRef, Sibling};
 use crate::context::Context;
@@ -31,8 +30,8 @@ use crate::ordered_map::OrderedMap;
 use crate::path::{IntoPath, Key, Path, TypeTag, clash};
 use crate::range::KeyRange;
 use crate::replica::ReplicaId;
+use crate::staged::Staged;
 use crate::store::{Commit, JoinError, StaleTransaction, Store};
-use crate::transaction::Staged;
 use crate::value::Value;
 use crate::view::View;
 

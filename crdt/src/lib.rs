@@ -3,6 +3,7 @@
 mod cell;
 mod context;
 mod delta;
+mod delta_cell;
 pub mod document;
 mod dot;
 mod entry;
@@ -16,6 +17,7 @@ pub mod planted;
 mod range;
 mod range_tombstone;
 mod replica;
+mod staged;
 mod store;
 mod transaction;
 mod types;
@@ -26,9 +28,8 @@ pub mod wire;
 
 pub use cell::{CellRef, Sibling};
 pub use context::Context;
-pub use delta::{
-    AuthorisedDelta, Authority, Delta, DeltaCell, InvalidDelta, Part, Unauthorised, ValidDelta,
-};
+pub use delta::{AuthorisedDelta, Authority, Delta, InvalidDelta, Part, Unauthorised, ValidDelta};
+pub use delta_cell::DeltaCell;
 pub use dot::{Dot, Seq};
 pub use entry::{Entry, Record, Reset, Row, Slot, Tombstone};
 pub use fingerprint::Fingerprint;
@@ -37,8 +38,9 @@ pub use limits::Limits;
 pub use range::KeyRange;
 pub use range_tombstone::RangeTombstone;
 pub use replica::ReplicaId;
+pub use staged::Staged;
 pub use store::{BelowHorizon, ChangedCell, Commit, JoinError, StaleTransaction, Store, Violation};
-pub use transaction::{CounterOverflow, Staged, Transaction};
+pub use transaction::{CounterOverflow, Transaction};
 pub use types::*;
 pub use version_vector::{Ahead, VersionVector};
 pub use view::{CellKey, CellValue, View};

@@ -4,21 +4,26 @@
 //! replicas are [joined](Store::join), and deltas for other replicas are
 //! [extracted](Store::delta_since). Each becomes visible as a whole or not at all (invariant I9).
 
+mod difference;
+mod verify;
+
 use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use verify::Violation;
+
 use crate::cell::{Cell, Turnover};
 use crate::context::Context;
-use crate::delta::{AuthorisedDelta, Delta, DeltaCell, Part};
+use crate::delta::{AuthorisedDelta, Delta, Part};
+use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, Seq};
-use crate::entry::Entry;
 use crate::index::Index;
 use crate::planted::{Bug, any_planted, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::{RangeTombstone, RangeTombstones};
 use crate::replica::{Lives, ReplicaId};
-use crate::transaction::Staged;
+use crate::staged::{Origin, Staged};
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue, View};
 
@@ -33,30 +38,6 @@ pub struct Store<K, V> {
     /// Counts commits, so that a transaction on an older state is noticed.
     revision: u64,
     origin: Origin,
-}
-
-/// Tells a store from every other one, its own clones included, so that a transaction prepared on one
-/// cannot be committed to another.
-#[derive(Debug, Default)]
-pub(crate) struct Origin(Arc<()>);
-
-impl Clone for Origin {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl PartialEq for Origin {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Origin {
-    /// The same origin once more, for a transaction.
-    fn share(&self) -> Self {
-        Self(self.0.clone())
-    }
 }
 
 impl<K: CellKey, V: CellValue> Default for Store<K, V> {
@@ -425,105 +406,6 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 }
 
-impl<K: CellKey, V: CellValue> Store<K, V> {
-    /// Everything that somebody with the context `base` lacks.
-    ///
-    /// # Errors
-    /// When `base` does not cover the horizon: removals are missing that a delta could not name.
-    pub fn delta_since(&self, base: &Context<K>) -> Result<Delta<K, V>, BelowHorizon> {
-        self.delta_in(base, &KeyRange::full())
-    }
-
-    /// Everything in `range` that somebody with the context `base` lacks.
-    ///
-    /// # Errors
-    /// When `base` does not cover the horizon on the range.
-    pub fn delta_in(
-        &self,
-        base: &Context<K>,
-        range: &KeyRange<K>,
-    ) -> Result<Delta<K, V>, BelowHorizon> {
-        let mut parts = Vec::new();
-        for (own_range, upto) in self.view.context.segments_in(range) {
-            for (range, base) in base.segments_in(&own_range) {
-                // What the other side has beyond this store is no part of the interval.
-                let base = base.meet(upto);
-                if !base.covers(&self.horizon) {
-                    return Err(BelowHorizon);
-                }
-                if base != *upto {
-                    parts.push(self.part(range, base, upto.clone()));
-                }
-            }
-        }
-        Ok(Delta { parts, horizon: self.horizon.clone(), fingerprint: None })
-    }
-
-    /// The keys in `range` with a dot that `base` has not seen, sorted: the changed cells.
-    pub fn changed_since(
-        &self,
-        base: &VersionVector,
-        upto: &VersionVector,
-        range: &KeyRange<K>,
-    ) -> Vec<K> {
-        let rows: usize = upto.ahead_of(base).map(|ahead| self.index.rows_of(ahead)).sum();
-        let has_fresh = |cell: &Cell<V>| {
-            let lives = &self.view.lives;
-            cell.locals().any(|local| !base.contains(local.resolve(lives)))
-        };
-        if rows > self.view.cells.len() {
-            let (start, end) = range.bounds();
-            let cells = self.view.cells.range(start, end);
-            return cells.filter(|(_, cell)| has_fresh(cell)).map(|(key, _)| key.clone()).collect();
-        }
-        let mut keys: Vec<&K> = upto.ahead_of(base).flat_map(|a| self.index.keys_of(a)).collect();
-        keys.retain(|key| range.contains(key));
-        keys.sort_unstable();
-        keys.dedup();
-        keys.retain(|key| self.view.cells.get(key).is_some_and(has_fresh));
-        keys.into_iter().cloned().collect()
-    }
-
-    /// The range tombstones in `range` that `base` has not seen, sorted.
-    pub fn range_tombstones_since(
-        &self,
-        base: &VersionVector,
-        upto: &VersionVector,
-        range: &KeyRange<K>,
-    ) -> Vec<RangeTombstone<K>> {
-        upto.ahead_of(base).flat_map(|ahead| self.range_tombstones.in_range(ahead, range)).collect()
-    }
-
-    fn part(&self, range: KeyRange<K>, base: VersionVector, mut upto: VersionVector) -> Part<K, V> {
-        let keys = self.changed_since(&base, &upto, &range);
-        let mut cells: Vec<_> =
-            keys.into_iter().filter_map(|key| self.delta_cell(key, &base)).collect();
-        if planted(Bug::TransactionCutInTwo) {
-            upto = upto.ahead_of(&base).map(|a| (a.replica, a.upto - a.upto / 2)).collect();
-            upto.join(&base);
-            cells.iter_mut().for_each(|cell| cell.fresh.retain(|(dot, _)| upto.contains(*dot)));
-            cells.retain(|cell| !cell.fresh.is_empty());
-        }
-        let clip =
-            if planted(Bug::RangeTombstoneUnclipped) { KeyRange::full() } else { range.clone() };
-        let range_tombstones = self.range_tombstones_since(&base, &upto, &clip);
-        Part { range, base, upto, cells, range_tombstones }
-    }
-
-    fn delta_cell(&self, key: K, base: &VersionVector) -> Option<DeltaCell<K, V>> {
-        let cell = self.view.cell(&key)?;
-        let mut listed = DeltaCell { key, fresh: Default::default(), kept: Vec::new() };
-        for (dot, entry) in cell.entries() {
-            if !base.contains(dot) {
-                listed.fresh.push((dot, entry.clone()));
-            } else if !entry.is_single_writer() {
-                listed.kept.push(dot);
-            }
-        }
-        Some(listed)
-    }
-}
-
 /// The index rows that a commit adds, and the replicas whose dots it removed.
 #[derive(Debug)]
 struct IndexUpdate<K> {
@@ -541,103 +423,5 @@ impl<K: Clone> IndexUpdate<K> {
     fn take(&mut self, key: &K, turnover: Turnover, lives: &Lives) {
         self.born.extend(turnover.born.iter().map(|dot| (dot.resolve(lives), key.clone())));
         self.died.extend(turnover.died.iter().map(|dot| lives.id(dot.life)));
-    }
-}
-
-/// A rule of the data model that does not hold: a bug, or damage.
-#[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[non_exhaustive]
-pub enum Violation<K> {
-    /// I1: one dot names two cells.
-    #[error("I1: {dot:?} names more than one cell")]
-    RepeatedDot {
-        /// The dot.
-        dot: Dot,
-    },
-    /// I2: a cell holds a dot that is not in its context.
-    #[error("I2: {dot:?} of {key:?} is not in the context")]
-    OutsideContext {
-        /// The dot.
-        dot: Dot,
-        /// The key of the cell.
-        key: K,
-    },
-    /// The dots of a cell are out of order, or the cell is empty.
-    #[error("the dots of {key:?} are not strictly sorted, or there are none")]
-    CellOrder {
-        /// The key of the cell.
-        key: K,
-    },
-    /// A live dot has no index row: it would never be sent.
-    #[error("{dot:?} of {key:?} is not in the index")]
-    Unindexed {
-        /// The dot.
-        dot: Dot,
-        /// The key of the cell.
-        key: K,
-    },
-    /// I4: a range tombstone in the context did not take what it has seen.
-    #[error("I4: {dot:?} of {key:?} outlived a range tombstone that has seen it")]
-    OutlivedRangeTombstone {
-        /// The dot.
-        dot: Dot,
-        /// The key of the cell.
-        key: K,
-    },
-    /// I6: the own dots are not the same for every key.
-    #[error("I6: the own component differs between segments")]
-    OwnComponent,
-}
-
-impl<K: CellKey, V: CellValue> Store<K, V> {
-    /// Checks every invariant that a single store can be asked about. Costs a walk over the store.
-    ///
-    /// # Errors
-    /// Names the first rule that does not hold.
-    pub fn verify(&self, own: Option<ReplicaId>) -> Result<(), Violation<K>> {
-        let mut dots = Vec::new();
-        for (key, cell) in self.view.range(&KeyRange::full()) {
-            let context = self.view.context.at(key);
-            let names: Vec<Dot> = cell.entries().map(|(dot, _)| dot).collect();
-            if names.is_empty() || !names.is_sorted_by(|a, b| a < b) {
-                return Err(Violation::CellOrder { key: key.clone() });
-            }
-            for (dot, entry) in cell.entries() {
-                if !context.contains(dot) {
-                    return Err(Violation::OutsideContext { dot, key: key.clone() });
-                }
-                if entry.yields_to_range_tombstone() && self.is_buried(key, dot) {
-                    return Err(Violation::OutlivedRangeTombstone { dot, key: key.clone() });
-                }
-                if !self.index.names(dot, key) {
-                    return Err(Violation::Unindexed { dot, key: key.clone() });
-                }
-                if !matches!(entry, Entry::Reset(_)) {
-                    dots.push(dot);
-                }
-            }
-        }
-        dots.sort_unstable();
-        let mut pairs = dots.iter().zip(dots.iter().skip(1));
-        if let Some((dot, _)) = pairs.find(|(a, b)| a == b) {
-            return Err(Violation::RepeatedDot { dot: *dot });
-        }
-        let own_seqs = own.map(|own| {
-            self.view
-                .context
-                .segments_in(&KeyRange::full())
-                .map(|s| s.1.seq(own))
-                .collect::<Vec<_>>()
-        });
-        match own_seqs {
-            Some(seqs) if seqs.windows(2).any(|pair| pair.first() != pair.last()) => {
-                Err(Violation::OwnComponent)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn is_buried(&self, key: &K, dot: Dot) -> bool {
-        self.range_tombstones.iter().any(|t| t.range.contains(key) && t.seen.contains(dot))
     }
 }

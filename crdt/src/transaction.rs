@@ -11,14 +11,15 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::cell::{Cell, CellRef};
-use crate::dot::{Dot, LocalDot, Seq};
+use crate::dot::{Dot, LocalDot};
 use crate::entry::{Entry, Reset, Row, Slot, Tombstone};
 use crate::hlc::Hlc;
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
-use crate::replica::{Life, Lives, ReplicaId};
-use crate::store::{Origin, Store};
+use crate::replica::{Lives, ReplicaId};
+use crate::staged::Staged;
+use crate::store::Store;
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue};
 
@@ -30,54 +31,10 @@ pub struct Transaction<'a, K, V> {
     hlc: Hlc,
 }
 
-/// What a transaction wants to change; see [`Store::commit`].
-#[derive(Debug)]
-pub struct Staged<K, V> {
-    pub(crate) replica: ReplicaId,
-    pub(crate) life: Life,
-    /// The table of the store, in which the own replica has a handle.
-    pub(crate) lives: Arc<Lives>,
-    /// The store that was read, and its state.
-    pub(crate) origin: Origin,
-    pub(crate) revision: u64,
-    /// The last dot that was taken before this transaction.
-    began: Seq,
-    /// The last dot that was taken.
-    pub(crate) seq: Seq,
-    /// Every cell that was touched, as it shall be.
-    pub(crate) cells: BTreeMap<K, Cell<V>>,
-    pub(crate) range_tombstones: Vec<RangeTombstone<K>>,
-}
-
 /// The running total of a counter would pass 2^64. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("the totals of one replica in a counter are limited to 2^64 - 1")]
 pub struct CounterOverflow;
-
-impl<K, V> Staged<K, V> {
-    /// Whether nothing was changed.
-    pub fn is_empty(&self) -> bool {
-        self.cells.is_empty() && self.range_tombstones.is_empty()
-    }
-
-    /// The number of cells that were touched.
-    pub fn cell_count(&self) -> usize {
-        self.cells.len()
-    }
-
-    /// The number of range tombstones that were written.
-    pub const fn range_tombstone_count(&self) -> usize {
-        self.range_tombstones.len()
-    }
-
-    /// Every cell that was touched, with the entries that this transaction gave it.
-    pub(crate) fn changes(&self) -> impl Iterator<Item = (&K, impl Iterator<Item = &Entry<V>>)> {
-        let is_new = |dot: LocalDot| dot.life == self.life && dot.seq > self.began;
-        self.cells.iter().map(move |(key, cell)| {
-            (key, cell.items().filter(move |(dot, _)| is_new(*dot)).map(|(_, entry)| entry))
-        })
-    }
-}
 
 impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
     /// A transaction of `replica` on `store`, all of whose writes carry the stamp `hlc`.

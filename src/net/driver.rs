@@ -58,8 +58,8 @@ pub(super) async fn serve(shared: Weak<Shared>, link: Arc<Link>, stream: TcpStre
     drop(strong);
     config.replica = Some(replica.identity());
     config.seed = env::random_bits();
-    config.limits = *replica.document().limits();
-    let session = Session::new(config, replica.document().store(), clock.now_ms());
+    config.limits = *replica.shared.document().limits();
+    let session = Session::new(config, replica.shared.document().store(), clock.now_ms());
     {
         let mut state = lock(&link.state);
         state.session = Some(session);
@@ -198,7 +198,7 @@ impl Driver {
 
     fn with_session(&self, input: impl FnOnce(&mut Session, &DocumentStore, u64)) {
         let now_ms = self.clock.now_ms();
-        let document = self.replica.document();
+        let document = self.replica.shared.document();
         if let Some(session) = &mut lock(&self.link.state).session {
             input(session, document.store(), now_ms);
         }

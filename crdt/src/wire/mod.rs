@@ -48,7 +48,8 @@ use vectors::{Dictionary, DictionaryWriter, put_vector, read_vector};
 use weight::{Budget, SEGMENT_BYTES};
 
 use crate::context::Context;
-use crate::delta::{Delta, DeltaCell, Part};
+use crate::delta::{Delta, Part};
+use crate::delta_cell::DeltaCell;
 use crate::entry::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::limits::Limits;

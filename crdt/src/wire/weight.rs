@@ -165,7 +165,7 @@ fn vector_bytes(vector: &VersionVector) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delta::DeltaCell;
+    use crate::delta_cell::DeltaCell;
     use crate::dot::Dot;
     use crate::entry::{Record, Reset, Row, Tombstone};
     use crate::replica::ReplicaId;

@@ -1,0 +1,78 @@
+//! What a transaction has prepared: whole cells beside the store, ready to take the place of the old.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::cell::Cell;
+use crate::dot::{LocalDot, Seq};
+use crate::entry::Entry;
+use crate::range_tombstone::RangeTombstone;
+use crate::replica::{Life, Lives, ReplicaId};
+
+/// What a transaction wants to change; see [`Store::commit`](crate::Store::commit).
+#[derive(Debug)]
+pub struct Staged<K, V> {
+    pub(crate) replica: ReplicaId,
+    pub(crate) life: Life,
+    /// The table of the store, in which the own replica has a handle.
+    pub(crate) lives: Arc<Lives>,
+    /// The store that was read, and its state.
+    pub(crate) origin: Origin,
+    pub(crate) revision: u64,
+    /// The last dot that was taken before this transaction.
+    pub(crate) began: Seq,
+    /// The last dot that was taken.
+    pub(crate) seq: Seq,
+    /// Every cell that was touched, as it shall be.
+    pub(crate) cells: BTreeMap<K, Cell<V>>,
+    pub(crate) range_tombstones: Vec<RangeTombstone<K>>,
+}
+
+impl<K, V> Staged<K, V> {
+    /// Whether nothing was changed.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty() && self.range_tombstones.is_empty()
+    }
+
+    /// The number of cells that were touched.
+    pub fn cell_count(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The number of range tombstones that were written.
+    pub const fn range_tombstone_count(&self) -> usize {
+        self.range_tombstones.len()
+    }
+
+    /// Every cell that was touched, with the entries that this transaction gave it.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&K, impl Iterator<Item = &Entry<V>>)> {
+        let is_new = |dot: LocalDot| dot.life == self.life && dot.seq > self.began;
+        self.cells.iter().map(move |(key, cell)| {
+            (key, cell.items().filter(move |(dot, _)| is_new(*dot)).map(|(_, entry)| entry))
+        })
+    }
+}
+
+/// Tells a store from every other one, its own clones included, so that a transaction prepared on one
+/// cannot be committed to another.
+#[derive(Debug, Default)]
+pub(crate) struct Origin(Arc<()>);
+
+impl Clone for Origin {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Origin {
+    /// The same origin once more, for a transaction.
+    pub(crate) fn share(&self) -> Self {
+        Self(self.0.clone())
+    }
+}

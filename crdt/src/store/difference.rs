@@ -1,0 +1,115 @@
+//! Differences: what a store has and somebody else has not.
+//!
+//! For every replica that is ahead, the dot index names the cells to look at; so a delta costs the
+//! difference, not the store. Where the index would name more cells than there are, the cells are
+//! walked instead.
+
+use crate::cell::Cell;
+use crate::context::Context;
+use crate::delta::{Delta, Part};
+use crate::delta_cell::DeltaCell;
+use crate::planted::{Bug, planted};
+use crate::range::KeyRange;
+use crate::range_tombstone::RangeTombstone;
+use crate::store::{BelowHorizon, Store};
+use crate::version_vector::VersionVector;
+use crate::view::{CellKey, CellValue};
+
+impl<K: CellKey, V: CellValue> Store<K, V> {
+    /// Everything that somebody with the context `base` lacks.
+    ///
+    /// # Errors
+    /// When `base` does not cover the horizon: removals are missing that a delta could not name.
+    pub fn delta_since(&self, base: &Context<K>) -> Result<Delta<K, V>, BelowHorizon> {
+        self.delta_in(base, &KeyRange::full())
+    }
+
+    /// Everything in `range` that somebody with the context `base` lacks.
+    ///
+    /// # Errors
+    /// When `base` does not cover the horizon on the range.
+    pub fn delta_in(
+        &self,
+        base: &Context<K>,
+        range: &KeyRange<K>,
+    ) -> Result<Delta<K, V>, BelowHorizon> {
+        let mut parts = Vec::new();
+        for (own_range, upto) in self.view.context.segments_in(range) {
+            for (range, base) in base.segments_in(&own_range) {
+                // What the other side has beyond this store is no part of the interval.
+                let base = base.meet(upto);
+                if !base.covers(&self.horizon) {
+                    return Err(BelowHorizon);
+                }
+                if base != *upto {
+                    parts.push(self.part(range, base, upto.clone()));
+                }
+            }
+        }
+        Ok(Delta { parts, horizon: self.horizon.clone(), fingerprint: None })
+    }
+
+    /// The keys in `range` with a dot that `base` has not seen, sorted: the changed cells.
+    pub fn changed_since(
+        &self,
+        base: &VersionVector,
+        upto: &VersionVector,
+        range: &KeyRange<K>,
+    ) -> Vec<K> {
+        let rows: usize = upto.ahead_of(base).map(|ahead| self.index.rows_of(ahead)).sum();
+        let has_fresh = |cell: &Cell<V>| {
+            let lives = &self.view.lives;
+            cell.locals().any(|local| !base.contains(local.resolve(lives)))
+        };
+        if rows > self.view.cells.len() {
+            let (start, end) = range.bounds();
+            let cells = self.view.cells.range(start, end);
+            return cells.filter(|(_, cell)| has_fresh(cell)).map(|(key, _)| key.clone()).collect();
+        }
+        let mut keys: Vec<&K> = upto.ahead_of(base).flat_map(|a| self.index.keys_of(a)).collect();
+        keys.retain(|key| range.contains(key));
+        keys.sort_unstable();
+        keys.dedup();
+        keys.retain(|key| self.view.cells.get(key).is_some_and(has_fresh));
+        keys.into_iter().cloned().collect()
+    }
+
+    /// The range tombstones in `range` that `base` has not seen, sorted.
+    pub fn range_tombstones_since(
+        &self,
+        base: &VersionVector,
+        upto: &VersionVector,
+        range: &KeyRange<K>,
+    ) -> Vec<RangeTombstone<K>> {
+        upto.ahead_of(base).flat_map(|ahead| self.range_tombstones.in_range(ahead, range)).collect()
+    }
+
+    fn part(&self, range: KeyRange<K>, base: VersionVector, mut upto: VersionVector) -> Part<K, V> {
+        let keys = self.changed_since(&base, &upto, &range);
+        let mut cells: Vec<_> =
+            keys.into_iter().filter_map(|key| self.delta_cell(key, &base)).collect();
+        if planted(Bug::TransactionCutInTwo) {
+            upto = upto.ahead_of(&base).map(|a| (a.replica, a.upto - a.upto / 2)).collect();
+            upto.join(&base);
+            cells.iter_mut().for_each(|cell| cell.fresh.retain(|(dot, _)| upto.contains(*dot)));
+            cells.retain(|cell| !cell.fresh.is_empty());
+        }
+        let clip =
+            if planted(Bug::RangeTombstoneUnclipped) { KeyRange::full() } else { range.clone() };
+        let range_tombstones = self.range_tombstones_since(&base, &upto, &clip);
+        Part { range, base, upto, cells, range_tombstones }
+    }
+
+    fn delta_cell(&self, key: K, base: &VersionVector) -> Option<DeltaCell<K, V>> {
+        let cell = self.view.cell(&key)?;
+        let mut listed = DeltaCell { key, fresh: Default::default(), kept: Vec::new() };
+        for (dot, entry) in cell.entries() {
+            if !base.contains(dot) {
+                listed.fresh.push((dot, entry.clone()));
+            } else if !entry.is_single_writer() {
+                listed.kept.push(dot);
+            }
+        }
+        Some(listed)
+    }
+}

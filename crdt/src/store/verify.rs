@@ -1,0 +1,108 @@
+//! The invariants that a single store can be asked about.
+
+use thiserror::Error;
+
+use crate::dot::Dot;
+use crate::entry::Entry;
+use crate::range::KeyRange;
+use crate::replica::ReplicaId;
+use crate::store::Store;
+use crate::view::{CellKey, CellValue};
+
+/// A rule of the data model that does not hold: a bug, or damage.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum Violation<K> {
+    /// I1: one dot names two cells.
+    #[error("I1: {dot:?} names more than one cell")]
+    RepeatedDot {
+        /// The dot.
+        dot: Dot,
+    },
+    /// I2: a cell holds a dot that is not in its context.
+    #[error("I2: {dot:?} of {key:?} is not in the context")]
+    OutsideContext {
+        /// The dot.
+        dot: Dot,
+        /// The key of the cell.
+        key: K,
+    },
+    /// The dots of a cell are out of order, or the cell is empty.
+    #[error("the dots of {key:?} are not strictly sorted, or there are none")]
+    CellOrder {
+        /// The key of the cell.
+        key: K,
+    },
+    /// A live dot has no index row: it would never be sent.
+    #[error("{dot:?} of {key:?} is not in the index")]
+    Unindexed {
+        /// The dot.
+        dot: Dot,
+        /// The key of the cell.
+        key: K,
+    },
+    /// I4: a range tombstone in the context did not take what it has seen.
+    #[error("I4: {dot:?} of {key:?} outlived a range tombstone that has seen it")]
+    OutlivedRangeTombstone {
+        /// The dot.
+        dot: Dot,
+        /// The key of the cell.
+        key: K,
+    },
+    /// I6: the own dots are not the same for every key.
+    #[error("I6: the own component differs between segments")]
+    OwnComponent,
+}
+
+impl<K: CellKey, V: CellValue> Store<K, V> {
+    /// Checks every invariant that a single store can be asked about. Costs a walk over the store.
+    ///
+    /// # Errors
+    /// Names the first rule that does not hold.
+    pub fn verify(&self, own: Option<ReplicaId>) -> Result<(), Violation<K>> {
+        let mut dots = Vec::new();
+        for (key, cell) in self.view.range(&KeyRange::full()) {
+            let context = self.view.context.at(key);
+            let names: Vec<Dot> = cell.entries().map(|(dot, _)| dot).collect();
+            if names.is_empty() || !names.is_sorted_by(|a, b| a < b) {
+                return Err(Violation::CellOrder { key: key.clone() });
+            }
+            for (dot, entry) in cell.entries() {
+                if !context.contains(dot) {
+                    return Err(Violation::OutsideContext { dot, key: key.clone() });
+                }
+                if entry.yields_to_range_tombstone() && self.is_buried(key, dot) {
+                    return Err(Violation::OutlivedRangeTombstone { dot, key: key.clone() });
+                }
+                if !self.index.names(dot, key) {
+                    return Err(Violation::Unindexed { dot, key: key.clone() });
+                }
+                if !matches!(entry, Entry::Reset(_)) {
+                    dots.push(dot);
+                }
+            }
+        }
+        dots.sort_unstable();
+        let mut pairs = dots.iter().zip(dots.iter().skip(1));
+        if let Some((dot, _)) = pairs.find(|(a, b)| a == b) {
+            return Err(Violation::RepeatedDot { dot: *dot });
+        }
+        let own_seqs = own.map(|own| {
+            self.view
+                .context
+                .segments_in(&KeyRange::full())
+                .map(|s| s.1.seq(own))
+                .collect::<Vec<_>>()
+        });
+        match own_seqs {
+            Some(seqs) if seqs.windows(2).any(|pair| pair.first() != pair.last()) => {
+                Err(Violation::OwnComponent)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_buried(&self, key: &K, dot: Dot) -> bool {
+        self.range_tombstones.iter().any(|t| t.range.contains(key) && t.seen.contains(dot))
+    }
+}

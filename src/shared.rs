@@ -1,0 +1,180 @@
+//! What all handles of a replica share, and who may wait for whom.
+//!
+//! One writer at a time prepares changes beside the document and takes the document's lock only to
+//! apply them. Before a change that takes long is applied, the state before it is published as a
+//! view, so that readers never wait for it. No lock is held across a callback.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+use rejoin_crdt::ReplicaId;
+use rejoin_crdt::document::{Document, DocumentView};
+
+use crate::Environment;
+use crate::observer::{Observer, Observers, Origin};
+
+/// A change of more cells than this is applied beside a published view. Below it, applying is a matter
+/// of microseconds and copying shared nodes would cost more than the wait.
+const LONG_CHANGE_CELLS: usize = 256;
+
+/// A document, its writer and its readers.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    env: Box<dyn Environment>,
+    identity: Mutex<Identity>,
+    /// Held by whoever changes the document.
+    writer: Mutex<()>,
+    /// Who holds `writer`, to answer a nested transaction with an error instead of a standstill.
+    writing: Mutex<Option<ThreadId>>,
+    document: RwLock<Document>,
+    /// The state before a long change that is being applied.
+    published: Mutex<Option<DocumentView>>,
+    /// The number of commits, for whoever waits for the next one.
+    revision: Mutex<u64>,
+    changed: Condvar,
+    observers: Observers,
+}
+
+/// The id of this life: drawn when it is needed, claimed at the first write. A replica that only reads
+/// needs none.
+#[derive(Debug, Default)]
+struct Identity {
+    drawn: Option<ReplicaId>,
+    is_claimed: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(env: Box<dyn Environment>, document: Document) -> Self {
+        Self {
+            env,
+            identity: Mutex::default(),
+            writer: Mutex::default(),
+            writing: Mutex::default(),
+            document: RwLock::new(document),
+            published: Mutex::default(),
+            revision: Mutex::default(),
+            changed: Condvar::new(),
+            observers: Observers::default(),
+        }
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.env.now_ms()
+    }
+
+    /// The id of this life, claimed from now on.
+    pub(crate) fn claim_identity(&self) -> ReplicaId {
+        let replica = self.draw_identity();
+        lock(&self.identity).is_claimed = true;
+        replica
+    }
+
+    /// The id that this life has or will have.
+    pub(crate) fn draw_identity(&self) -> ReplicaId {
+        *lock(&self.identity).drawn.get_or_insert_with(|| self.env.new_replica_id())
+    }
+
+    /// The id of this life, if it was claimed.
+    pub(crate) fn claimed_identity(&self) -> Option<ReplicaId> {
+        let identity = lock(&self.identity);
+        identity.drawn.filter(|_| identity.is_claimed)
+    }
+
+    pub(crate) fn view(&self) -> DocumentView {
+        loop {
+            if let Some(view) = &*lock(&self.published) {
+                return view.clone();
+            }
+            match self.document.try_read() {
+                Ok(document) => return document.view(),
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner().view(),
+                // A short change is being applied, or a long one has just published its view.
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+    }
+
+    /// The document itself; whoever changes it waits meanwhile.
+    pub(crate) fn document(&self) -> RwLockReadGuard<'_, Document> {
+        self.document.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the document under its lock; only the writer may call this. A change that takes long,
+    /// or has to wait for somebody who reads for long, first publishes the state as it is: readers go
+    /// on with that.
+    pub(crate) fn change<T>(&self, cells: usize, change: impl FnOnce(&mut Document) -> T) -> T {
+        if cells <= LONG_CHANGE_CELLS
+            && let Ok(mut document) = self.document.try_write()
+        {
+            return change(&mut document);
+        }
+        let view = self.document().view();
+        *lock(&self.published) = Some(view);
+        let mut document = self.document.write().unwrap_or_else(PoisonError::into_inner);
+        // Dropped before the lock on the document, so that no reader falls back behind what it saw.
+        let _until_done = Unpublish(&self.published);
+        change(&mut document)
+    }
+
+    /// The right to write; `None` if this thread has it already.
+    pub(crate) fn writer(&self) -> Option<WriterGuard<'_>> {
+        let me = std::thread::current().id();
+        if *lock(&self.writing) == Some(me) {
+            return None;
+        }
+        let writer = lock(&self.writer);
+        *lock(&self.writing) = Some(me);
+        Some(WriterGuard { _writer: writer, writing: &self.writing })
+    }
+
+    /// Tells of a commit whoever waits for one.
+    pub(crate) fn announce(&self, origin: Origin) {
+        *lock(&self.revision) += 1;
+        self.changed.notify_all();
+        self.observers.tell(origin);
+    }
+
+    pub(crate) fn observe(&self, callback: impl Fn(Origin) + Send + Sync + 'static) -> Observer {
+        self.observers.attach(callback)
+    }
+
+    /// The number of commits so far, for [`Self::wait_for_change`].
+    pub(crate) fn revision(&self) -> u64 {
+        *lock(&self.revision)
+    }
+
+    /// Waits until there was a commit after `revision`, or the time is over.
+    pub(crate) fn wait_for_change(&self, revision: u64, timeout: Duration) {
+        let current = lock(&self.revision);
+        let waited = self.changed.wait_timeout_while(current, timeout, |now| *now == revision);
+        drop(waited);
+    }
+}
+
+/// The right to write, given back on drop, also when a closure panics.
+#[derive(Debug)]
+pub(crate) struct WriterGuard<'a> {
+    _writer: MutexGuard<'a, ()>,
+    writing: &'a Mutex<Option<ThreadId>>,
+}
+
+impl Drop for WriterGuard<'_> {
+    fn drop(&mut self) {
+        *lock(self.writing) = None;
+    }
+}
+
+/// Takes the published view back, whatever happens.
+struct Unpublish<'a>(&'a Mutex<Option<DocumentView>>);
+
+impl Drop for Unpublish<'_> {
+    fn drop(&mut self) {
+        *lock(self.0) = None;
+    }
+}
+
+/// A panic in a closure leaves nothing half done behind these locks, so poison is no reason to stop.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
