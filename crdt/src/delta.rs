@@ -34,6 +34,7 @@ use crate::limits::Limits;
 use crate::planted::any_planted;
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
+use crate::replica::ReplicaId;
 use crate::version_vector::VersionVector;
 
 /// The changes by which a sender is ahead, as parts of disjoint ranges that apply as one commit.
@@ -256,8 +257,15 @@ impl<K: Ord + Clone, V> Delta<K, V> {
         dots.extend(tombstones.map(|tombstone| (tombstone.dot, true)));
         dots.sort_unstable();
         let mut pairs = dots.iter().zip(dots.iter().skip(1));
-        match pairs.find(|(a, b)| a.0 == b.0 && !(a.1 && b.1)) {
-            Some((a, _)) => Err(InvalidDelta::RepeatedDot { dot: a.0 }),
+        if let Some((a, _)) = pairs.find(|(a, b)| a.0 == b.0 && !(a.1 && b.1)) {
+            return Err(InvalidDelta::RepeatedDot { dot: a.0 });
+        }
+        let mut pieces: Vec<&RangeTombstone<K>> =
+            self.parts.iter().flat_map(|part| &part.range_tombstones).collect();
+        pieces.sort_by_key(|piece| piece.dot);
+        let mut pairs = pieces.iter().zip(pieces.iter().skip(1));
+        match pairs.find(|(a, b)| a.dot == b.dot && a.seen != b.seen) {
+            Some((piece, _)) => Err(InvalidDelta::RepeatedDot { dot: piece.dot }),
             None => Ok(()),
         }
     }
@@ -302,13 +310,24 @@ impl<K: Ord + Clone, V> Part<K, V> {
             return Err(InvalidDelta::Entry { part, cell });
         }
         let limit = limits.dots_per_life_in_cell;
-        let crowded =
-            |dots: &[Dot]| dots.chunk_by(|a, b| a.replica == b.replica).any(|c| c.len() > limit);
-        let fresh: SmallVec<[Dot; 4]> = listed.fresh.iter().map(|(dot, _)| *dot).collect();
-        if crowded(&fresh) || crowded(&listed.kept) || self.has_two_slots(listed) {
+        if self.is_crowded(listed, limit) || self.has_two_slots(listed) {
             return Err(InvalidDelta::TooManyDots { part, cell, limit });
         }
         Ok(())
+    }
+
+    /// Beside its slot, a replica has one live dot in a cell: what it writes supersedes what it wrote.
+    /// Fresh dots and kept ones are counted together, since together they are what is alive after the
+    /// join; the slot may be here already, unlisted.
+    fn is_crowded(&self, listed: &DeltaCell<K, V>, limit: usize) -> bool {
+        let fresh = listed.fresh.iter().filter(|(_, entry)| !entry.is_single_writer());
+        let mut owners: SmallVec<[ReplicaId; 4]> = fresh
+            .map(|(dot, _)| *dot)
+            .chain(listed.kept.iter().copied())
+            .map(|d| d.replica)
+            .collect();
+        owners.sort_unstable();
+        owners.chunk_by(|a, b| a == b).any(|dots| dots.len() >= limit)
     }
 
     /// A single writer has one slot or row in a cell, never two.

@@ -18,7 +18,8 @@ pub struct Limits {
     pub key_components: usize,
     /// One encoded value. Larger blobs belong into a blob store, by reference.
     pub value_bytes: usize,
-    /// Live dots of one replica in one cell: a value and a tombstone at most come from one writer.
+    /// Live dots of one replica in one cell: its slot or row, and one entry of another kind, since what
+    /// a replica writes supersedes what it wrote.
     pub dots_per_life_in_cell: usize,
     /// Entries of one version vector: the replicas that ever wrote and are not yet forgotten.
     pub version_vector_entries: usize,

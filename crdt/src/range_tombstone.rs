@@ -88,6 +88,12 @@ impl<K: Ord + Clone> RangeTombstones<K> {
         join_touching(pieces);
     }
 
+    /// Whether another piece of the same tombstone is here that has seen something else.
+    pub(crate) fn contradicts(&self, piece: &RangeTombstone<K>) -> bool {
+        let others = self.by_dot.get(&piece.dot);
+        others.is_some_and(|others| others.iter().any(|other| other.seen != piece.seen))
+    }
+
     /// The range tombstones named by the dots in `ahead` that meet `range`, cut to it.
     pub(crate) fn in_range<'a>(
         &'a self,

@@ -18,13 +18,14 @@ use crate::context::Context;
 use crate::delta::{AuthorisedDelta, Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, Seq};
+use crate::entry::Entry;
 use crate::index::Index;
 use crate::planted::{Bug, any_planted, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::{RangeTombstone, RangeTombstones};
 use crate::replica::{Lives, ReplicaId};
 use crate::staged::{Origin, Staged};
-use crate::version_vector::VersionVector;
+use crate::version_vector::{Ahead, VersionVector};
 use crate::view::{CellKey, CellValue, View};
 
 /// The state of one replica.
@@ -114,6 +115,15 @@ pub enum JoinError {
         claimed: Seq,
         /// The last change that this replica made.
         issued: Seq,
+    },
+    /// The delta uses a dot for another cell than the one that holds it here (invariant I1): somebody
+    /// lies, or two copies write under one id.
+    #[error("the delta uses change {seq} of {replica} for another cell than the one that holds it")]
+    RepeatedDot {
+        /// Whose change it is.
+        replica: ReplicaId,
+        /// Which.
+        seq: Seq,
     },
 }
 
@@ -238,7 +248,38 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 }
             }
         }
+        self.check_dots(delta)
+    }
+
+    /// Invariant I1 across deltas. A dot under the context of its key is never inserted again, so only
+    /// while contexts differ can a dot that is alive under one key be claimed for another.
+    fn check_dots(&self, delta: &Delta<K, V>) -> Result<(), JoinError> {
+        if self.view.context.uniform().is_some() {
+            return Ok(());
+        }
+        let pieces = delta.parts.iter().flat_map(|part| &part.range_tombstones);
+        if let Some(piece) = pieces.into_iter().find(|p| self.range_tombstones.contradicts(p)) {
+            let Dot { replica, seq } = piece.dot;
+            return Err(JoinError::RepeatedDot { replica, seq });
+        }
+        let cells = delta.parts.iter().flat_map(|part| &part.cells);
+        for (key, dot) in cells.flat_map(|cell| {
+            let named = cell.fresh.iter().filter(|(_, entry)| !matches!(entry, Entry::Reset(_)));
+            named.map(move |(dot, _)| (&cell.key, *dot))
+        }) {
+            let elsewhere = |other: &K| other != key && self.holds(other, dot);
+            let ahead = Ahead { replica: dot.replica, after: dot.seq - 1, upto: dot.seq };
+            if self.index.keys_of(ahead).any(elsewhere) {
+                return Err(JoinError::RepeatedDot { replica: dot.replica, seq: dot.seq });
+            }
+        }
         Ok(())
+    }
+
+    fn holds(&self, key: &K, dot: Dot) -> bool {
+        let lives = &self.view.lives;
+        let cell = self.view.cells.get(key);
+        cell.is_some_and(|cell| cell.locals().any(|local| local.resolve(lives) == dot))
     }
 
     /// The order matters: the listed cells join under the *old* own context, then the range

@@ -58,6 +58,14 @@ pub enum JoinDeltaError {
         /// The last change that this replica made.
         issued: Seq,
     },
+    /// The delta uses a dot for another cell than the one that holds it here.
+    #[error("the delta uses change {seq} of {replica} for another cell than the one that holds it")]
+    RepeatedDot {
+        /// Whose change it is.
+        replica: ReplicaId,
+        /// Which.
+        seq: Seq,
+    },
     /// The sender no longer records all removals. Standalone values keep theirs, so that any two of
     /// them can always catch up.
     #[error("the delta comes from a replica that has collected removals")]
@@ -71,6 +79,7 @@ impl From<JoinError> for JoinDeltaError {
             JoinError::UnknownOwnDots { claimed, issued } => {
                 Self::UnknownOwnDots { claimed, issued }
             }
+            JoinError::RepeatedDot { replica, seq } => Self::RepeatedDot { replica, seq },
         }
     }
 }

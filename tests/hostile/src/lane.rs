@@ -73,9 +73,12 @@ pub struct Harm {
 }
 
 impl Lane {
-    /// A lane of as many mutations as every decoder has to bear.
-    pub const fn new(seeds: Vec<Vec<u8>>) -> Self {
-        Self { seeds, mutations: 1_000_000, seed: 0x7265_6a6f_696e }
+    /// A lane of as many mutations as every decoder has to bear, or as the environment variable
+    /// `HOSTILE_MUTATIONS` says.
+    pub fn new(seeds: Vec<Vec<u8>>) -> Self {
+        let asked = std::env::var("HOSTILE_MUTATIONS").ok();
+        let mutations = asked.and_then(|number| number.parse().ok()).unwrap_or(1_000_000);
+        Self { seeds, mutations, seed: 0x7265_6a6f_696e }
     }
 
     /// Tries every valid input, every prefix and every flipped bit of the short ones, and the random

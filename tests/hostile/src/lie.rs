@@ -81,9 +81,12 @@ fn change_range_tombstones(part: &mut Part<Key, Value>, random: &mut Rng) {
     match (random.u8(0..5), random.choice(&mut part.range_tombstones)) {
         (0, Some(tombstone)) => shift(&mut tombstone.seen, random),
         (1, Some(tombstone)) => tombstone.range = place,
-        // Two pieces of one tombstone.
+        // Two pieces of one tombstone, which may say different things.
         (2, Some(tombstone)) => {
-            let piece = RangeTombstone { range: place, ..tombstone.clone() };
+            let mut piece = RangeTombstone { range: place, ..tombstone.clone() };
+            if random.bool() {
+                shift(&mut piece.seen, random);
+            }
             part.range_tombstones.push(piece);
         }
         _ => {
