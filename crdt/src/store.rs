@@ -191,6 +191,15 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.replace_cell(key, cell, &mut index, &mut commit);
         }
         self.view.context.advance(staged.replica, staged.seq);
+        debug_assert!(
+            any_planted()
+                || self
+                    .view
+                    .context
+                    .segments_in(&KeyRange::full())
+                    .all(|(_, seen)| seen.seq(staged.replica) == staged.seq),
+            "invariant I6: the own component differs between segments"
+        );
         self.finish(index, &commit);
         self.assert_monotone(before.as_ref(), None);
         Ok(commit)

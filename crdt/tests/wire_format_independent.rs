@@ -383,7 +383,8 @@ fn part(range: KeyRange<Key>, first: u64, base: &[(ReplicaId, u64)]) -> Part<Key
         // The middle of the part was not written in key order.
         let seq = if n % 100 > 70 { first + 170 - n % 100 } else { n };
         let fresh = smallvec![(Dot::new(A, seq), entry(seq))];
-        let kept = if n % 11 == 0 { vec![Dot::new(A, n % 8 + 1), Dot::new(B, 1)] } else { vec![] };
+        let mut kept = vec![Dot::new(B, 1), Dot::new(C, n % 8 + 1)];
+        kept.retain(|dot| n % 11 == 0 && base.contains(*dot));
         let mut cell = DeltaCell { key: key(("list", n, "name")), fresh, kept };
         if n % 30 == 0 {
             cell.fresh.push((Dot::new(B, 10 + n / 10), entry(n)));

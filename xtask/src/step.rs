@@ -48,12 +48,21 @@ pub(crate) const STEPS: &[Step] = &[
             "--package=rejoin-crdt",
             "--features=planted",
             "--no-fail-fast",
+            "--",
+            "--nocapture",
         ]),
     },
     Step {
         name: "sim",
         about: "simulated histories against the oracle, and the planted bugs",
-        action: Action::CargoTest(&["test", "--profile=sim", "--package=rejoin-sim"]),
+        action: Action::CargoTest(&[
+            "test",
+            "--profile=sim",
+            "--package=rejoin-sim",
+            "--",
+            "--nocapture",
+            "--test-threads=1",
+        ]),
     },
     Step {
         name: "hostile",

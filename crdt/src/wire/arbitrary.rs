@@ -153,6 +153,11 @@ impl Maker<'_> {
         };
         kept.sort();
         kept.dedup_by_key(|dot| dot.replica);
+        // What a replica writes supersedes what it wrote.
+        kept.retain(|dot| {
+            let newer = fresh.iter().find(|(fresh, _)| fresh.replica == dot.replica);
+            newer.is_none_or(|(_, entry)| entry.is_single_writer())
+        });
         (!fresh.is_empty()).then(|| DeltaCell { key: key.clone(), fresh: fresh.into(), kept })
     }
 

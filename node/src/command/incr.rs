@@ -10,8 +10,8 @@ use crate::api::Op;
 use crate::failure::{EXIT_CODES, Failure};
 
 #[derive(Debug, Args)]
-#[command(after_help = format!("{EXIT_CODES}\n\nExamples:\n  rejoin incr pages/home/views\n  \
-    rejoin incr pages/home/views 25\n  rejoin incr stock/sku-1 100 --bounded"))]
+#[command(after_help = format!("{EXIT_CODES}\n\nExamples:\n  rejoin incr pages/start/views\n  \
+    rejoin incr pages/start/views 25\n  rejoin incr stock/sku-1 100 --bounded"))]
 pub(crate) struct Options {
     /// The counter.
     path: Path,
