@@ -43,13 +43,22 @@ test('a resolved conflict is gone everywhere', () => {
 });
 
 test('a resolution does not write over what arrived after the conflict was listed', () => {
-  const [a, b] = apart();
+  const [[a], late] = [apart(), new Replica()];
   const [conflict] = a.conflicts();
-  b.transact((tx) => tx.register('notes', 1, 'title').set('newer'));
-  sync(a, b);
+  late.transact((tx) => tx.register('notes', 1, 'title').set('late'));
+  sync(a, late);
   conflict.resolve(() => 'decided');
   const values = a.conflicts()[0].siblings.map((sibling) => sibling.value);
-  assert.deepEqual(values.sort(), ['decided', 'newer']);
+  assert.deepEqual(values.sort(), ['decided', 'late']);
+});
+
+test('a conflict that somebody else has settled is not settled again', () => {
+  const [a, b] = apart();
+  const [conflict] = a.conflicts();
+  b.transact((tx) => tx.register('notes', 1, 'title').set('settled'));
+  sync(a, b);
+  refuses('conflict-changed', () => conflict.resolve(() => 'decided'));
+  assert.equal(a.register('notes', 1, 'title').get(), 'settled');
 });
 
 test('a value that cannot be stored resolves nothing', () => {
