@@ -115,7 +115,8 @@ impl<V: Clone + PartialEq> Cell<V> {
         self.insert(local, entry, lives);
     }
 
-    /// Puts `entry` in the place of exactly the dots in `seen`; what arrived since stays beside it.
+    /// Puts `entry` in the place of the dots in `seen` and of whatever its own writer wrote here, since
+    /// a replica has seen its own changes; what arrived since from elsewhere stays beside it.
     pub(crate) fn supersede_only(
         &mut self,
         seen: &[Dot],
@@ -124,7 +125,8 @@ impl<V: Clone + PartialEq> Cell<V> {
         lives: &Lives,
     ) {
         self.retain(&mut Turnover::default(), |old, e| {
-            !(e.is_value() || e.is_tombstone()) || !seen.contains(&old.resolve(lives))
+            let is_seen = old.life == local.life || seen.contains(&old.resolve(lives));
+            !(e.is_value() || e.is_tombstone()) || !is_seen
         });
         self.insert(local, entry, lives);
     }

@@ -211,6 +211,10 @@ impl DocumentView {
         if self.contested.is_empty() || !is_contested(tag, cell) {
             return None;
         }
+        // A deletion that wins leaves nothing to choose from.
+        if tag == TypeTag::RegisterLwwDelete && cell.last_by_clock_or_deleted().is_none() {
+            return None;
+        }
         let siblings: Vec<Sibling<'_, Value>> = cell.values().collect();
         self.resolvers.resolve(path, &siblings)
     }

@@ -74,6 +74,27 @@ fn a_conflict_that_is_no_longer_there_is_not_resolved_again() {
 }
 
 #[test]
+fn a_resolution_by_somebody_who_had_deleted_travels() {
+    let (a, b, c) = (Replica::in_memory(), Replica::in_memory(), Replica::in_memory());
+    a.transact(|tx| tx.register("title").set("old")).unwrap();
+    sync(&a, &b);
+    sync(&a, &c);
+    a.transact(|tx| tx.register("title").delete()).unwrap();
+    b.transact(|tx| tx.register("title").set("from b")).unwrap();
+    c.transact(|tx| tx.register("title").set("from c")).unwrap();
+    sync(&b, &a);
+    sync(&c, &a);
+    let seen = conflicts(&a).pop().unwrap();
+    a.resolve(&seen, |_| Value::from_serialize("settled").ok()).unwrap();
+    exchange(&a, &b);
+    exchange(&a, &c);
+    for replica in [&a, &b, &c] {
+        assert_eq!(replica.view().register("title").get::<&str>().unwrap(), Some("settled"));
+        assert!(conflicts(replica).is_empty());
+    }
+}
+
+#[test]
 fn only_registers_are_resolved_by_a_value() {
     let a = Replica::in_memory();
     a.transact(|tx| tx.counter("n").add(1)).unwrap();

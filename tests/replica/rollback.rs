@@ -67,6 +67,16 @@ fn a_panic_inside_a_transaction_changes_nothing_and_the_replica_goes_on() {
 }
 
 #[test]
+fn ensuring_a_lesser_value_does_not_take_a_maximum_back() {
+    let replica = Replica::in_memory();
+    let ensure =
+        |value: i64| replica.transact(|tx| tx.max_register("high").ensure(value)).unwrap().value;
+    assert!(ensure(90) && !ensure(5) && !ensure(90) && ensure(91));
+    let high = replica.view().max_register("high").get::<i64>().unwrap();
+    assert_eq!(high, Some(91));
+}
+
+#[test]
 fn ensure_and_load_write_nothing_where_equal() {
     let replica = Replica::in_memory();
     let rows: Vec<(u32, String)> = (0..25_000).map(|id| (id, format!("name {id}"))).collect();

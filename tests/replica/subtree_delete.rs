@@ -51,6 +51,14 @@ fn deleting_costs_one_dot_however_large_the_subtree() {
 }
 
 #[test]
+fn a_subtree_larger_than_any_delta_is_deleted_at_once() {
+    let a = Replica::in_memory();
+    a.load(0..400_000_u32, |row| (("rows", row), row)).unwrap();
+    assert_eq!(a.transact(|tx| tx.delete("rows")).unwrap().value, 400_000);
+    assert_eq!(a.status().cells, 0);
+}
+
+#[test]
 fn an_empty_map_exists_once_it_is_created_until_it_is_deleted() {
     let a = Replica::in_memory();
     a.transact(|tx| tx.map("drafts")?.create()).unwrap();

@@ -140,11 +140,19 @@ impl<'a> Tx<'a> {
     /// When they are more than a peer would take as one delta.
     pub fn finish(self) -> Result<Staged<Key, Value>, TransactionTooLarge> {
         let staged = self.inner.finish();
-        let len_bytes = staged.changes().map(|(key, entries)| cost_bytes(key, entries)).sum();
+        // A cell that a deletion only cleared is not sent: the range tombstone stands for it.
+        let (mut len_bytes, mut cells) = (0, 0);
+        for (key, entries) in staged.changes() {
+            let mut entries = entries.peekable();
+            if entries.peek().is_some() {
+                len_bytes += cost_bytes(key, entries);
+                cells += 1;
+            }
+        }
         let limits = &self.limits;
         for (found, limit, what) in [
             (len_bytes, limits.delta_bytes, Unit::Bytes),
-            (staged.cell_count(), limits.cells_per_delta, Unit::Cells),
+            (cells, limits.cells_per_delta, Unit::Cells),
             (staged.range_tombstone_count(), limits.range_tombstones_per_delta, Unit::Deletions),
         ] {
             if found > limit {
@@ -227,6 +235,14 @@ impl<'a> Tx<'a> {
         let key = self.key(path, tag)?;
         let value = self.checked_value(value)?;
         let changed = || WriteError::ConflictChanged { path: path.clone() };
+        // Where a deletion competes, an own one that came after the listing is news too.
+        let is_own_deletion = |(dot, entry): (Dot, &Entry<Value>)| {
+            entry.is_tombstone() && dot.replica == self.replica() && !seen.contains(&dot)
+        };
+        let cell = self.inner.cell(&key).filter(|_| tag == TypeTag::RegisterLwwDelete);
+        if cell.is_some_and(|cell| cell.entries().any(is_own_deletion)) {
+            return Err(changed());
+        }
         self.inner.write_over(&key, seen, value).ok_or_else(changed)
     }
 

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::cell::CellRef;
 use crate::document::read::{Bounded, Counter, Flag, Map, MvRegister, Register, Set, Source};
 use crate::document::{Tx, WriteError};
 use crate::dot::Dot;
@@ -111,8 +112,9 @@ impl RegisterMut<'_, '_> {
         })
     }
 
-    /// Writes a value unless it is the only one already; returns whether it wrote. An equal value is
-    /// not re-asserted: a deletion that happens concurrently elsewhere takes it away.
+    /// Writes a value unless it is the only one already, or, in a register of extremes, unless an
+    /// extreme at least as great or small is there; returns whether it wrote. What is there is not
+    /// re-asserted: a deletion that happens concurrently elsewhere takes it away.
     ///
     /// # Errors
     /// When path or value cannot be stored; nothing was changed.
@@ -127,7 +129,16 @@ impl RegisterMut<'_, '_> {
     pub fn ensure_value(&mut self, value: Value) -> Result<bool, WriteError> {
         let key = self.tx.key(&self.path, self.tag)?;
         let value = self.tx.checked_value(value)?;
-        Ok(self.tx.inner.ensure(&key, value).is_some())
+        let shown = self.tx.inner.cell(&key);
+        let suffices = match self.tag {
+            TypeTag::MaxRegister => shown.and_then(CellRef::maximum).is_some_and(|m| *m >= value),
+            TypeTag::MinRegister => shown.and_then(CellRef::minimum).is_some_and(|m| *m <= value),
+            _ => return Ok(self.tx.inner.ensure(&key, value).is_some()),
+        };
+        if !suffices {
+            self.set_value(value)?;
+        }
+        Ok(!suffices)
     }
 
     /// Deletes what is seen. Returns whether there was anything to delete.
