@@ -178,7 +178,8 @@ pub(crate) struct Resolve {
 pub(crate) struct Change {
     /// What changed.
     pub(crate) path: Path,
-    /// The data type, or `subtree` when everything known at and below the path was deleted.
+    /// The data type, or `subtree` when there was a deletion at or below the path: forget what was
+    /// known there; what is still there follows.
     #[serde(rename = "type")]
     pub(crate) kind: String,
     /// Of a set: which element.

@@ -52,6 +52,9 @@ fn line(change: &Change) -> String {
         (Some(element), Some(_)) => format!("{path} has {}", text::json(element)),
         (Some(element), None) => format!("{path} lost {}", text::json(element)),
         (None, Some(value)) => format!("{path} = {}", text::json(value)),
+        (None, None) if change.kind == "subtree" => {
+            format!("{path} cleared; what is left follows")
+        }
         (None, None) => format!("{path} deleted"),
     }
 }

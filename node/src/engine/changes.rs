@@ -72,14 +72,24 @@ impl Watch {
     pub(crate) fn poll(&mut self) -> Option<Batch> {
         let changes = self.feed.poll()?;
         let view = self.engine.replica.view();
-        let deleted = changes.deleted.iter().map(deleted_path);
-        let deleted = deleted.filter(|p| p.starts_with(&self.path) || self.path.starts_with(p));
-        let kind = "subtree".to_owned();
-        let deleted =
-            deleted.map(|path| Change { path, kind: kind.clone(), element: None, value: None });
+        let mut cleared: Vec<Path> = changes.deleted.iter().map(deleted_path).collect();
+        cleared.retain(|path| path.starts_with(&self.path) || self.path.starts_with(path));
+        // Of a deletion above the path of the watch only what is at and below that path matters.
+        for path in cleared.iter_mut().filter(|path| !path.starts_with(&self.path)) {
+            path.clone_from(&self.path);
+        }
+        cleared.sort_unstable();
+        cleared.dedup();
+        let mut told: Vec<Change> = Vec::new();
+        for path in cleared {
+            let kind = "subtree".to_owned();
+            told.push(Change { path: path.clone(), kind, element: None, value: None });
+            // A deletion spares what it had not seen, and that did not change.
+            told.extend(view.prefix(&path).filter_map(|(key, _)| change(&view, key)));
+        }
         let cells = changes.cells.iter().filter(|key| key.path().starts_with(&self.path));
-        let cells = cells.filter_map(|key| change(&view, key));
-        Some(Batch { changes: deleted.chain(cells).collect(), token: self.token() })
+        told.extend(cells.filter_map(|key| change(&view, key)));
+        Some(Batch { changes: told, token: self.token() })
     }
 }
 
@@ -105,8 +115,8 @@ fn reading(view: &DocumentView, key: &Key) -> Option<Item> {
     cells.find(|(found, _)| *found == key).map(|(_, reading)| reading.to_item())
 }
 
-/// The path whose subtree a deletion cleared. A deletion that met several segments of the context
-/// clears parts of a subtree; what covers those parts for sure is the root.
+/// A path at and below which a deletion cleared something: the subtree itself, where the deletion is
+/// whole. Of one that is recorded in pieces, what covers them for sure is the root.
 fn deleted_path(range: &KeyRange<Key>) -> Path {
     let start = match range.bounds().0 {
         Bound::Included(start) => start,

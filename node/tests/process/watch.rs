@@ -18,13 +18,27 @@ fn changes_below_a_path_are_reported_as_they_happen() {
 }
 
 #[test]
-fn a_deleted_subtree_is_reported_as_a_whole() {
+fn a_deletion_above_the_watched_path_clears_that_path() {
     let node = Node::start(&[]);
     node.ok(&["set", "users/42/name", "Ada"]);
     node.ok(&["set", "users/42/age", "36"]);
     let (_watch, mut lines) = Running::start(&node, &["watch", "users/42/name"]);
     node.ok(&["delete", "users"]);
-    assert_eq!(lines.next().unwrap(), "users deleted");
+    assert_eq!(lines.next().unwrap(), "users/42/name cleared; what is left follows");
+}
+
+#[test]
+fn after_a_deletion_what_is_left_is_told_again() {
+    let node = Node::start(&[]);
+    for (path, value) in [("a/1/x", "1"), ("a/1/y", "2"), ("a/2", "3"), ("a/3", "4")] {
+        node.ok(&["set", path, value]);
+    }
+    let token = node.status()["token"].as_str().unwrap().to_owned();
+    node.ok(&["delete", "a/1"]);
+    let (_watch, mut lines) = Running::start(&node, &["watch", "a", "--since", &token]);
+    assert_eq!(lines.next().unwrap(), "a/1 cleared; what is left follows");
+    node.ok(&["set", "a/1/x", "5"]);
+    assert_eq!(lines.next().unwrap(), "a/1/x = 5");
 }
 
 #[test]
