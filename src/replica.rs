@@ -264,7 +264,8 @@ impl Replica {
         Ok(committed)
     }
 
-    /// A consistent view of everything. It never changes, blocks nobody, and waits for nobody.
+    /// A consistent view of everything. It never changes and blocks nobody. A long change is not waited
+    /// for; a commit that happens to sweep the dot index may be.
     pub fn view(&self) -> DocumentView {
         self.shared.view()
     }
