@@ -44,11 +44,19 @@ pub enum Bug {
     HydratingJudgedByOwnPass,
     /// A range tombstone covers only the replicas whose dots are still alive in its range.
     RangeTombstoneSeesLiveReplicasOnly,
+    /// All changes of a transaction share its dot.
+    OneDotPerTransaction,
+    /// The context grows before the cells of a delta are joined, not after.
+    ContextGrowsFirst,
+    /// The context of a sender takes the place of the receiver's own.
+    ContextReplaced,
+    /// A resolution supersedes what arrived after its author had looked, too.
+    ResolutionSupersedesEverything,
 }
 
 impl Bug {
     /// Every planted bug of this crate.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::OneRemovalPerCell,
         Self::PartialDeltaAdvancesWholeContext,
         Self::GapAccepted,
@@ -67,6 +75,10 @@ impl Bug {
         Self::TransactionCutInTwo,
         Self::HydratingJudgedByOwnPass,
         Self::RangeTombstoneSeesLiveReplicasOnly,
+        Self::OneDotPerTransaction,
+        Self::ContextGrowsFirst,
+        Self::ContextReplaced,
+        Self::ResolutionSupersedesEverything,
     ];
 }
 

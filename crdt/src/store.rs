@@ -298,6 +298,9 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             return;
         }
         self.intern_authors(&part);
+        if planted(Bug::ContextGrowsFirst) {
+            self.view.context.join(&part.range, &part.upto);
+        }
         for cell in &part.cells {
             self.join_cell(cell, &part.upto, index, commit);
         }
@@ -310,6 +313,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         }
         if planted(Bug::PartialDeltaAdvancesWholeContext) {
             self.view.context.join(&KeyRange::full(), &part.upto);
+        }
+        if planted(Bug::ContextReplaced) && part.range == KeyRange::full() {
+            self.view.context = Context::from(part.upto);
+            return;
         }
         self.view.context.join(&part.range, &part.upto);
     }
@@ -327,6 +334,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         }
         let (cell, is_new) = self.view.cells.entry_or_insert_with(&sent.key, Cell::default);
         let turnover = cell.join(sent, own, upto, &self.view.lives);
+        debug_assert!(
+            any_planted() || turnover.died.is_empty() || !turnover.born.is_empty(),
+            "invariant I4: a dot was removed, and nothing came that dominates it"
+        );
         let dots = cell.len();
         if cell.is_empty() {
             self.view.cells.remove(&sent.key);
@@ -423,6 +434,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 || commit.cells.iter().all(|changed| self.contains_its_dots(&changed.key)),
             "invariant I2: a cell holds a dot that is not in the context of its key"
         );
+        debug_assert!(
+            any_planted() || commit.cells.iter().all(|changed| self.is_closed(&changed.key)),
+            "invariant I3: a cell holds a dot whose removal is in the context of its key"
+        );
     }
 
     /// The context before a change, where assertions are on.
@@ -446,6 +461,21 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 );
             }
         }
+    }
+
+    /// Invariant I3 for one cell, as far as removals leave a record: what a tombstone or a range
+    /// tombstone has seen is gone.
+    fn is_closed(&self, key: &K) -> bool {
+        let Some(cell) = self.view.cell(key) else { return true };
+        let over = cell.entries().filter_map(|(_, entry)| match entry {
+            Entry::Tombstone(tombstone) => Some(&tombstone.over),
+            _ => None,
+        });
+        let mut superseded = over.flatten();
+        let is_outlived = |(dot, entry): (Dot, &Entry<V>)| {
+            entry.yields_to_range_tombstone() && self.is_buried(key, dot)
+        };
+        superseded.all(|dot| !self.holds(key, *dot)) && !cell.entries().any(is_outlived)
     }
 
     /// Invariant I2 for one cell.

@@ -165,7 +165,11 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
         let entry = Entry::Value { hlc: self.hlc, value };
         let dot = self.next_dot();
         let (cell, lives) = self.stage(key);
-        cell.supersede_only(seen, dot, entry, lives);
+        if planted(Bug::ResolutionSupersedesEverything) {
+            cell.supersede(dot, entry, lives);
+        } else {
+            cell.supersede_only(seen, dot, entry, lives);
+        }
         Some(dot.resolve(&self.staged.lives))
     }
 
@@ -307,7 +311,9 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
     }
 
     fn next_dot(&mut self) -> LocalDot {
-        self.staged.seq += 1;
+        if !planted(Bug::OneDotPerTransaction) || self.staged.seq == self.staged.began {
+            self.staged.seq += 1;
+        }
         LocalDot { life: self.staged.life, seq: self.staged.seq }
     }
 

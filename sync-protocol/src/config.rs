@@ -90,8 +90,8 @@ pub struct Bounds {
     /// The bytes of deltas that a peer may send beyond what has been dealt with: several frames, so
     /// that a long line stays full, and little beside the memory of a session.
     pub credit_bytes: u64,
-    /// The bytes of pushes that wait for their base.
-    pub hold_bytes: usize,
+    /// What the pushes that wait for their base may take in memory.
+    pub hold_bytes: u64,
     /// Pings without an answer after which the peer is suspect.
     pub suspect_after: u32,
     /// Pings without an answer after which the session ends.

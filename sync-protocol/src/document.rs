@@ -7,7 +7,7 @@ pub use rejoin_crdt::path::Key;
 pub use rejoin_crdt::value::Value;
 pub(crate) use rejoin_crdt::wire::{
     DecodeError, Extract, ExtractError, decode_context, decode_delta, decode_version_vector,
-    encode_context, encode_version_vector, extract,
+    decoded_bytes, encode_context, encode_version_vector, extract,
 };
 
 /// The state of one replica.

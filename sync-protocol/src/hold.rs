@@ -4,8 +4,8 @@
 //! moment for it saves sending the payload again. Holding changes no context: to everybody else a
 //! held push has not arrived.
 //!
-//! What must always hold: at most `limit_bytes` wait, none longer than `hold_ms`; the oldest goes
-//! first, since it has had its chance.
+//! What must always hold: what waits takes at most `limit_bytes` of memory, and none waits longer than
+//! `hold_ms`; the oldest goes first, since it has had its chance.
 
 use std::collections::VecDeque;
 
@@ -20,29 +20,31 @@ pub(crate) struct Arrived {
     pub(crate) delta: AuthorisedDelta,
     /// Its length on the wire.
     pub(crate) len_bytes: usize,
+    /// What it takes in memory.
+    pub(crate) weight_bytes: u64,
 }
 
 /// The waiting pushes, oldest first.
 #[derive(Debug)]
 pub(crate) struct Hold {
     waiting: VecDeque<(Arrived, u64)>,
-    held_bytes: usize,
-    limit_bytes: usize,
+    held_bytes: u64,
+    limit_bytes: u64,
     hold_ms: u64,
 }
 
 impl Hold {
     /// Room for `limit_bytes`, for `hold_ms`.
-    pub(crate) const fn new(limit_bytes: usize, hold_ms: u64) -> Self {
+    pub(crate) const fn new(limit_bytes: u64, hold_ms: u64) -> Self {
         Self { waiting: VecDeque::new(), held_bytes: 0, limit_bytes, hold_ms }
     }
 
     /// Takes a push in, and returns what had to go for it: itself, if it is too large alone.
     pub(crate) fn push(&mut self, arrived: Arrived, now_ms: u64) -> Vec<Arrived> {
-        if arrived.len_bytes > self.limit_bytes {
+        if arrived.weight_bytes > self.limit_bytes {
             return vec![arrived];
         }
-        self.held_bytes += arrived.len_bytes;
+        self.held_bytes += arrived.weight_bytes;
         self.waiting.push_back((arrived, now_ms));
         let mut dropped = Vec::new();
         while self.held_bytes > self.limit_bytes
@@ -71,14 +73,14 @@ impl Hold {
         self.waiting.front().map(|(_, since_ms)| since_ms.saturating_add(self.hold_ms))
     }
 
-    /// The bytes that wait.
-    pub(crate) const fn held_bytes(&self) -> usize {
+    /// What waits takes so much memory.
+    pub(crate) const fn held_bytes(&self) -> u64 {
         self.held_bytes
     }
 
     fn take(&mut self, at: usize) -> Option<Arrived> {
         let (arrived, _) = self.waiting.remove(at)?;
-        self.held_bytes -= arrived.len_bytes;
+        self.held_bytes -= arrived.weight_bytes;
         Some(arrived)
     }
 }

@@ -11,7 +11,6 @@ use rejoin_crdt::{Fingerprint, Limits};
 use crate::document::Context;
 use crate::error::SessionError;
 use crate::frame::Frame;
-use crate::hold::Arrived;
 use crate::message::Kind;
 
 /// A delta that the driver was asked to apply.
@@ -23,12 +22,20 @@ pub(crate) struct Applying {
     pub(crate) audit: Option<(Context, Fingerprint)>,
 }
 
+/// A whole delta, as the bytes that came.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// The pull that it answers; 0 for a push.
+    pub(crate) id: u64,
+    pub(crate) payload: Vec<u8>,
+}
+
 /// The unfinished business of a session.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     partial: BTreeMap<u8, Vec<u8>>,
     /// Whole deltas in the order in which they came.
-    pub(crate) ready: VecDeque<Arrived>,
+    pub(crate) ready: VecDeque<Waiting>,
     /// The one that the driver has; others wait for it, since they may build on it.
     pub(crate) applying: Option<Applying>,
     window_bytes: u64,
@@ -113,7 +120,7 @@ impl Inbox {
     }
 
     fn waiting_bytes(&self) -> u64 {
-        let ready = self.ready.iter().map(|arrived| arrived.len_bytes);
+        let ready = self.ready.iter().map(|waiting| waiting.payload.len());
         let applying = self.applying.iter().map(|applying| applying.len_bytes);
         ready.chain(applying).map(|len| len as u64).sum()
     }

@@ -34,8 +34,8 @@ pub struct Status {
     pub last_equal_ms: Option<u64>,
     /// The time that the last ping took.
     pub round_trip_ms: Option<u64>,
-    /// Bytes of pushes that wait for their base.
-    pub held_bytes: usize,
+    /// What the pushes that wait for their base take in memory.
+    pub held_bytes: u64,
     /// Bytes sent.
     pub sent: Traffic,
     /// Bytes received.

@@ -6,7 +6,7 @@ use crate::common::{Net, Random};
 fn tight(side: usize, config: &mut Config) {
     config.limits.delta_bytes = 1_500 + 500 * side;
     config.bounds.credit_bytes = 1_000;
-    config.bounds.hold_bytes = 600;
+    config.bounds.hold_bytes = 2_000;
     config.times.hold_ms = 40;
     config.times.audit_ms = 700;
 }

@@ -1,6 +1,8 @@
-use rejoin_sync::{Event, Kind};
+use rejoin_sync::document::Context;
+use rejoin_sync::{CloseReason, Config, Event, Kind, Output, Session, SessionError};
 
-use crate::common::Net;
+use crate::common::raw::{self, Hello};
+use crate::common::{CLUSTER, Net, Site, context};
 
 const WINDOW: u64 = 4_096;
 
@@ -46,4 +48,29 @@ fn a_delta_larger_than_the_whole_window_arrives() {
     let link = net.connect_with(0, 1, |_, config| config.bounds.credit_bytes = WINDOW);
     net.assert_converged();
     assert_eq!(net.end(link, 1).count(|e| matches!(e, Event::Applied { .. })), 1);
+}
+
+#[test]
+fn what_waits_behind_a_busy_store_is_not_unfolded() {
+    // A delta may take a thousand times its length in memory, so those that wait stay as they came.
+    let mut author = Site::new(5);
+    author.write(1, "first");
+    let delta = author.store.delta_since(&Context::default()).unwrap();
+    let hello = Hello { context: context(&author), ..Hello::default() };
+    let no_delta = raw::frame(Kind::Delta.number(), &[0x92, 0x00, 0xc4, 0x01, 0xff]);
+    let stream = [hello.stream(), raw::delta(0, &delta), no_delta].concat();
+    let mut site = Site::new(1);
+    let mut session = Session::new(Config::new(CLUSTER), &site.store, 0);
+    session.handle_bytes(&stream, &site.store, 0).unwrap();
+    let given = std::iter::from_fn(|| session.poll_output()).find_map(|output| match output {
+        Output::Apply(delta) => Some(delta),
+        _ => None,
+    });
+    site.store.join(given.unwrap(), site.id).unwrap();
+    session.delta_applied(&site.store, 1);
+    let closed = std::iter::from_fn(|| session.poll_output()).find_map(|output| match output {
+        Output::Close(reason) => Some(reason),
+        _ => None,
+    });
+    assert!(matches!(closed, Some(CloseReason::Error(SessionError::Delta(_)))), "{closed:?}");
 }

@@ -102,7 +102,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         }
     }
 
-    fn is_buried(&self, key: &K, dot: Dot) -> bool {
+    pub(super) fn is_buried(&self, key: &K, dot: Dot) -> bool {
         self.range_tombstones.iter().any(|t| t.range.contains(key) && t.seen.contains(dot))
     }
 }

@@ -1,14 +1,15 @@
 //! What the peer sends: bytes to messages, and deltas to the driver.
 //!
-//! A delta is decoded, validated and authorised as it comes. Then its turn comes, and only then is its
-//! base compared with the own context: the delta before it may be what it builds on.
+//! A delta waits as the bytes that it is, since it may unfold to a thousand times its length. When its
+//! turn comes it is decoded, validated and authorised, and its base is compared with the own context:
+//! the delta before it may be what it builds on.
 
 use super::{Phase, Session};
-use crate::document::{Store, decode_delta};
+use crate::document::{Store, decode_delta, decoded_bytes};
 use crate::error::{CloseReason, SessionError};
 use crate::frame::Frame;
 use crate::hold::Arrived;
-use crate::inbox::Applying;
+use crate::inbox::{Applying, Waiting};
 use crate::message::{Kind, Message};
 use crate::output::{Event, Output};
 use crate::segments;
@@ -75,7 +76,7 @@ impl Session {
                 self.hear(context.as_deref(), store)?;
                 self.asked(id, store)?;
             }
-            Message::Delta { id, payload } => self.take_delta(id, &payload, store)?,
+            Message::Delta { id, payload } => self.take_delta(id, payload)?,
             Message::Announce { context } => {
                 self.hear(context.as_deref(), store)?;
                 self.pulling.ask_at(self.now_ms);
@@ -125,26 +126,36 @@ impl Session {
         Ok(())
     }
 
-    fn take_delta(&mut self, id: u64, payload: &[u8], store: &Store) -> Result<(), SessionError> {
+    fn take_delta(&mut self, id: u64, payload: Vec<u8>) -> Result<(), SessionError> {
         if id != 0 && !self.pulling.is_asked(id) {
             return Err(SessionError::UnaskedAnswer { id });
         }
-        let len_bytes = payload.len();
+        self.inbox.ready.push_back(Waiting { id, payload });
+        Ok(())
+    }
+
+    /// What the bytes of the next delta say.
+    fn unfold(&mut self, next: &Waiting, store: &Store) -> Result<Arrived, SessionError> {
         let limits = &self.config.limits;
-        let delta = decode_delta(payload, limits).map_err(SessionError::Delta)?;
+        let delta = decode_delta(&next.payload, limits).map_err(SessionError::Delta)?;
+        let weight_bytes = decoded_bytes(&delta);
         let delta = delta.validate(limits)?.authorise(&self.config.authority)?;
         self.knowledge.learn_reach(delta.as_delta());
         self.check_own_dots(store)?;
-        self.inbox.ready.push_back(Arrived { id, delta, len_bytes });
-        Ok(())
+        Ok(Arrived { id: next.id, delta, len_bytes: next.payload.len(), weight_bytes })
     }
 
     /// Hands the next delta that is ready to the driver; drops, holds or refuses others.
     pub(super) fn take_deltas(&mut self, store: &Store) -> Result<(), SessionError> {
         let own = store.view().context();
         while self.inbox.applying.is_none() {
-            let next = self.hold.release(own).or_else(|| self.inbox.ready.pop_front());
-            let Some(arrived) = next else { break };
+            let arrived = match self.hold.release(own) {
+                Some(held) => held,
+                None => match self.inbox.ready.pop_front() {
+                    Some(next) => self.unfold(&next, store)?,
+                    None => break,
+                },
+            };
             let (id, len_bytes) = (arrived.id, arrived.len_bytes);
             let delta = arrived.delta.as_delta();
             if segments::covers_reach(own, delta) {

@@ -111,6 +111,35 @@ impl History {
         self.issue(replica, txn, &[key], op, stamp)
     }
 
+    /// Issues the resolution of a conflict: a write of a register that has seen the given operations,
+    /// what its replica issued on the key itself, and what all of these had seen; no more than that.
+    ///
+    /// # Panics
+    ///
+    /// When the key is no register.
+    pub fn resolve(
+        &mut self,
+        replica: usize,
+        txn: u64,
+        key: usize,
+        over: &[OpId],
+        value: i64,
+        stamp: Stamp,
+    ) -> OpId {
+        let kind = self.keys[key].kind;
+        assert!(kind.accepts(Op::Set(value)), "{kind:?} is no register");
+        let known = self.replicas[replica].known[key].clone();
+        let is_own = |id: &OpId| self.operations[id.0].replica == replica;
+        let mut seen = OpSet::default();
+        for id in known.iter().filter(|id| over.contains(id) || is_own(id)) {
+            seen.insert(id);
+            seen.union_with(&self.operations[id.0].seen[&key]);
+        }
+        let id = self.issue(replica, txn, &[key], Op::Set(value), stamp);
+        self.operations[id.0].seen.insert(key, seen);
+        id
+    }
+
     /// Issues one deletion that concerns all the given keys, usually [`History::keys_under`].
     ///
     /// It passes over counters that can never be removed.

@@ -244,3 +244,16 @@ fn a_restored_replica_writes_concurrently_to_what_it_lost() {
 fn an_operation_foreign_to_its_key_stops_the_test() {
     Script::new(1, &[(&[1], Kind::PlainCounter)]).apply(0, 0, Reset);
 }
+
+#[test]
+fn a_resolution_supersedes_what_was_listed_and_leaves_what_came_later() {
+    let mut script = Script::new(3, &[(&[0], Kind::MvRegister)]);
+    let (a, b) = (script.apply(0, 0, Set(1)), script.apply(1, 0, Set(2)));
+    script.apply(2, 0, Set(3));
+    script.history.deliver(1, 0, &[0]);
+    let listed = [a, b];
+    script.history.deliver(2, 0, &[0]);
+    let stamp = Stamp { hlc: 9, replica: 0, seq: 9 };
+    script.history.resolve(0, 9, 0, &listed, 7, stamp);
+    assert_eq!(script.history.value(0, 0), Many(vec![7, 3]));
+}

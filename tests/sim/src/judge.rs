@@ -43,6 +43,23 @@ impl Judge {
         }
     }
 
+    /// A conflict was resolved by the dot after `before`, which superseded exactly the dots in `over`.
+    pub(crate) fn resolved(
+        &mut self,
+        at: usize,
+        before: Dot,
+        (place, value, hlc): (usize, i64, u64),
+        over: &[Dot],
+    ) {
+        self.txn += 1;
+        let (replica, seq) = (before.replica, before.seq + 1);
+        let over: Vec<OpId> =
+            self.dots.iter().filter(|(_, dot)| over.contains(dot)).map(|(op, _)| *op).collect();
+        let stamp = Stamp { hlc, replica: u128::from_be_bytes(*replica.as_bytes()), seq };
+        let op = self.history.resolve(at, self.txn, place, &over, value, stamp);
+        self.dots.push((op, Dot::new(replica, seq)));
+    }
+
     /// A subtree was deleted: by one range tombstone for each range of the commit, or, if it was a
     /// single cell, like that cell. Where a segment holds nothing live, nothing is deleted and nothing
     /// recorded.

@@ -36,6 +36,8 @@ pub struct Tally {
     pub subtree_deletions: u64,
     /// Subtree deletions on several segments at once.
     pub segmented_deletions: u64,
+    /// Conflicts that were resolved, some time after somebody had looked at them.
+    pub resolutions: u64,
     /// Comparisons of two replicas with equal contexts.
     pub audits: u64,
 }
@@ -56,6 +58,7 @@ impl AddAssign for Tally {
         self.reloads += other.reloads;
         self.subtree_deletions += other.subtree_deletions;
         self.segmented_deletions += other.segmented_deletions;
+        self.resolutions += other.resolutions;
         self.audits += other.audits;
     }
 }

@@ -1,13 +1,13 @@
 //! One simulated replica.
 
 use fastrand::Rng;
-use rejoin_crdt::document::{Document, DocumentStore, DocumentView, Tx, WriteError};
+use rejoin_crdt::document::{Conflict, Document, DocumentStore, DocumentView, Tx, WriteError};
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError};
 use rejoin_crdt::{
-    AuthorisedDelta, Authority, Commit, Context, Delta, InvalidDelta, JoinError, KeyRange, Limits,
-    ReplicaId, Staged,
+    AuthorisedDelta, Authority, Commit, Context, Delta, Dot, InvalidDelta, JoinError, KeyRange,
+    Limits, ReplicaId, Staged,
 };
 use rejoin_oracle::Op;
 
@@ -20,6 +20,8 @@ pub(crate) struct Site {
     pub(crate) replica: ReplicaId,
     /// How far its system clock is off.
     skew_ms: u64,
+    /// A conflict that somebody has looked at here and not resolved yet.
+    noticed: Option<(usize, Conflict)>,
 }
 
 /// Replicas with ids in random order, since nothing may depend on who is greater, some of them with a
@@ -47,7 +49,7 @@ pub(crate) enum Refused {
 
 impl Site {
     fn new(replica: ReplicaId, skew_ms: u64) -> Self {
-        Self { document: Document::default(), replica, skew_ms }
+        Self { document: Document::default(), replica, skew_ms, noticed: None }
     }
 
     /// A replica that never writes.
@@ -125,7 +127,8 @@ impl Site {
         self.document.join(delta, own, now_ms + self.skew_ms)
     }
 
-    /// Runs a random transaction, and now and then takes it back.
+    /// Runs a random transaction, and now and then takes it back; or settles a conflict that was noticed
+    /// some time before, whatever has come since.
     pub(crate) fn write(
         &mut self,
         rng: &mut Rng,
@@ -134,6 +137,11 @@ impl Site {
         judge: &mut Judge,
         tally: &mut Tally,
     ) -> Result<(), String> {
+        if self.noticed.is_none() {
+            self.notice(rng, judge);
+        } else if rng.u8(..4) == 0 {
+            return self.resolve(rng, now_ms, at, judge, tally);
+        }
         let count = if rng.u8(..4) == 0 { rng.usize(2..4) } else { 1 };
         let random_op = |_| {
             let place = rng.usize(..judge.places.len());
@@ -157,6 +165,47 @@ impl Site {
         let done: Vec<_> = done.into_iter().flatten().collect();
         tally.changes += done.len() as u64;
         judge.wrote(at, self.replica, before, &done);
+        Ok(())
+    }
+
+    /// Looks at one of the registers that are in conflict.
+    fn notice(&mut self, rng: &mut Rng, judge: &Judge) {
+        let view = self.view();
+        let contested = judge.places.iter().enumerate();
+        let contested =
+            contested.filter_map(|(at, place)| Some((at, view.conflicts(&place.path).next()?)));
+        self.noticed = rng.choice(contested.collect::<Vec<_>>());
+    }
+
+    /// Resolves the conflict that was noticed, unless it has changed under the replica's own hands.
+    fn resolve(
+        &mut self,
+        rng: &mut Rng,
+        now_ms: u64,
+        at: usize,
+        judge: &mut Judge,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let Some((place, Conflict::Siblings { path, tag, siblings, .. })) = self.noticed.take()
+        else {
+            return Ok(());
+        };
+        let over: Vec<Dot> = siblings.iter().map(|sibling| sibling.dot).collect();
+        let number = rng.i64(0..4);
+        let value = Value::from_serialize(&number).map_err(|error| error.to_string())?;
+        let before = Dot::new(self.replica, self.store().last_seq(self.replica));
+        let (staged, (hlc, result)) = self
+            .transact(now_ms, |tx| (tx.hlc().to_u64(), tx.write_over(&path, tag, &over, value)));
+        tally.operations += 1;
+        match result {
+            Err(WriteError::ConflictChanged { .. }) => return Ok(()),
+            Err(error) => return Err(format!("a resolution was refused: {error}")),
+            Ok(_) => {}
+        }
+        self.commit(staged);
+        tally.changes += 1;
+        tally.resolutions += 1;
+        judge.resolved(at, before, (place, number, hlc), &over);
         Ok(())
     }
 

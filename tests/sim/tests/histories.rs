@@ -23,7 +23,9 @@ fn small_histories_agree_with_the_oracle_after_every_step() {
     let tally = run_all(run, 0..4_000, Shape::SMALL);
     assert!(tally.changes * 100 >= tally.operations * 60, "too many operations change nothing");
     assert!(tally.concurrent * 100 >= tally.operations * 20, "too few operations are concurrent");
-    for reached in [tally.gaps, tally.segmented, tally.segmented_deletions, tally.audits] {
+    for reached in
+        [tally.gaps, tally.segmented, tally.segmented_deletions, tally.audits, tally.resolutions]
+    {
         assert!(reached >= 100, "a rare branch was hardly reached");
     }
 }
