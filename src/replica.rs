@@ -9,10 +9,10 @@ use rejoin_crdt::document::{
 };
 use rejoin_crdt::path::{IntoPath, Key};
 use rejoin_crdt::value::Value;
-use rejoin_crdt::wire::{self, DecodeError, ExtractError};
+use rejoin_crdt::wire::{self, DecodeError, PlaceTooLarge};
 use rejoin_crdt::{
-    AuthorisedDelta, Authority, BelowHorizon, Context, Dot, InvalidDelta, JoinError, Limits,
-    ReplicaId, StaleTransaction, Unauthorised,
+    AuthorisedDelta, Authority, Context, Dot, InvalidDelta, JoinError, Limits, ReplicaId,
+    StaleTransaction, Unauthorised,
 };
 use thiserror::Error;
 
@@ -118,12 +118,9 @@ pub enum DeltaError {
         /// How many deltas it takes.
         parts: usize,
     },
-    /// Removals that the other side has not seen were already collected.
-    #[error(transparent)]
-    BelowHorizon(#[from] BelowHorizon),
     /// The difference cannot be cut to the limits.
     #[error(transparent)]
-    Extract(#[from] ExtractError),
+    Extract(#[from] PlaceTooLarge),
 }
 
 /// Why a conflict was not resolved. Nothing was changed.
@@ -279,12 +276,11 @@ impl Replica {
     /// (`docs/wire-format.md`).
     ///
     /// # Errors
-    /// When removals that `base` has not seen were already collected here, or the difference is larger
-    /// than one delta may be: then [`Self::deltas_since`] cuts it.
+    /// When the difference is larger than one delta may be: then [`Self::deltas_since`] cuts it.
     pub fn delta_since(&self, base: &Context<Key>) -> Result<Vec<u8>, DeltaError> {
         let mut deltas = self.deltas_since(base)?;
         match deltas.len() {
-            0 => Ok(wire::encode_delta(&self.shared.document().store().delta_since(base)?)),
+            0 => Ok(wire::encode_delta(&self.shared.document().store().delta_since(base))),
             1 => Ok(deltas.swap_remove(0)),
             parts => Err(DeltaError::TooLarge { parts }),
         }
@@ -295,8 +291,7 @@ impl Replica {
     /// transaction, and says so.
     ///
     /// # Errors
-    /// When removals that `base` has not seen were already collected here, or a single place is larger
-    /// than a delta may be.
+    /// When a single place is larger than a delta may be.
     pub fn deltas_since(&self, base: &Context<Key>) -> Result<Vec<Vec<u8>>, DeltaError> {
         let document = self.shared.document();
         let (store, limits) = (document.store(), document.limits());

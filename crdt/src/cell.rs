@@ -15,6 +15,7 @@
 
 use smallvec::SmallVec;
 
+use crate::delta::Coverage;
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, LocalDot};
 use crate::entry::{Entry, Reset};
@@ -51,18 +52,21 @@ impl Turnover {
 
 impl<V: Clone + PartialEq> Cell<V> {
     /// Joins what a delta says of this key. `own` is the context of the key here, before the delta;
-    /// `upto` is the sender's, which the delta brings.
+    /// `upto` is the sender's, which the delta brings. Of slots and rows, absence means "unchanged" in a
+    /// difference; in any other delta it means what it means for the rest.
     pub(crate) fn join<K>(
         &mut self,
         sent: &DeltaCell<K, V>,
         own: &VersionVector,
         upto: &VersionVector,
+        coverage: Coverage,
         lives: &Lives,
     ) -> Turnover {
         let mut turnover = Turnover::default();
         self.retain(&mut turnover, |local, entry| {
             let dot = local.resolve(lives);
-            entry.is_single_writer() || !upto.contains(dot) || sent.names(dot)
+            let is_unchanged = coverage == Coverage::Difference && entry.is_single_writer();
+            is_unchanged || !upto.contains(dot) || sent.names(dot)
         });
         for (dot, entry) in &sent.fresh {
             // A dot under the own context is here already, or was superseded by one that is.

@@ -15,6 +15,12 @@
 //! in `base`, hence in the receiver's context, and so the receiver no longer holds `d` (I3):
 //! a contradiction.
 //!
+//! *Below the horizon.* Where `base` does not cover the horizon, a dominator may have been collected, and
+//! a difference could not name every removal. There the part lists cells that have not changed, too
+//! ([`Coverage`]): what is listed is then all that the sender holds, and the join is that of the two
+//! states by its definition, with no tombstone needed. The receiver inherits the horizon, since it now
+//! claims to have seen removals that it does not hold either.
+//!
 //! A delta goes through four types, and the compiler keeps the order: decoded ([`Delta`]), validated
 //! ([`ValidDelta`]), authorised ([`AuthorisedDelta`]), applied (`Store::join`).
 //!
@@ -60,10 +66,26 @@ pub struct Part<K, V> {
     pub base: VersionVector,
     /// What the receiver has incorporated on the range afterwards.
     pub upto: VersionVector,
-    /// Every cell with a dot outside `base`, sorted by key.
+    /// Which cells are listed.
+    pub coverage: Coverage,
+    /// The listed cells, sorted by key.
     pub cells: Vec<DeltaCell<K, V>>,
     /// Every range tombstone outside `base`, cut to the range, sorted by dot.
     pub range_tombstones: Vec<RangeTombstone<K>>,
+}
+
+/// Which cells of its range a part lists, and so what it says of the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Coverage {
+    /// Every cell with a dot outside `base`; the others are as `base` has them. Slots and rows inside
+    /// `base` are not named: they are unchanged.
+    #[default]
+    Difference,
+    /// Every cell, with the names of all its dots; the sender holds nothing else in the range.
+    Complete,
+    /// Every cell in which the two sides differ, with the names of all its dots; in the others both
+    /// were found to hold the same dots.
+    Differing,
 }
 
 impl<K, V> Delta<K, V> {
@@ -238,7 +260,7 @@ impl<K: Ord + Clone, V> Delta<K, V> {
                 return Err(InvalidDelta::PartOrder { part: at });
             }
             last_end = Some(part.range.end.as_ref());
-            if !part.base.covers(&self.horizon) {
+            if part.coverage == Coverage::Difference && !part.base.covers(&self.horizon) {
                 return Err(InvalidDelta::HorizonAboveBase { part: at });
             }
             part.check(at, limits)?;
@@ -296,7 +318,7 @@ impl<K: Ord + Clone, V> Part<K, V> {
     ) -> Result<(), InvalidDelta> {
         let sorted = listed.fresh.is_sorted_by(|a, b| a.0 < b.0)
             && listed.kept.is_sorted_by(|a, b| a < b)
-            && !listed.fresh.is_empty();
+            && (self.coverage != Coverage::Difference || !listed.fresh.is_empty());
         if !sorted {
             return Err(InvalidDelta::DotOrder { part, cell });
         }
@@ -318,16 +340,17 @@ impl<K: Ord + Clone, V> Part<K, V> {
 
     /// Beside its slot, a replica has one live dot in a cell: what it writes supersedes what it wrote.
     /// Fresh dots and kept ones are counted together, since together they are what is alive after the
-    /// join; the slot may be here already, unlisted.
+    /// join. Of a difference the slot may be here already, unlisted, so there it is not counted.
     fn is_crowded(&self, listed: &DeltaCell<K, V>, limit: usize) -> bool {
-        let fresh = listed.fresh.iter().filter(|(_, entry)| !entry.is_single_writer());
+        let has_slots = self.coverage != Coverage::Difference;
+        let fresh = listed.fresh.iter().filter(|(_, entry)| has_slots || !entry.is_single_writer());
         let mut owners: SmallVec<[ReplicaId; 4]> = fresh
             .map(|(dot, _)| *dot)
             .chain(listed.kept.iter().copied())
             .map(|d| d.replica)
             .collect();
         owners.sort_unstable();
-        owners.chunk_by(|a, b| a == b).any(|dots| dots.len() >= limit)
+        owners.chunk_by(|a, b| a == b).any(|dots| dots.len() + usize::from(!has_slots) > limit)
     }
 
     /// A single writer has one slot or row in a cell, never two.

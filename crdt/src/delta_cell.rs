@@ -16,8 +16,9 @@ pub struct DeltaCell<K, V> {
     pub key: K,
     /// The live dots outside `base`, with their entries, sorted by dot.
     pub fresh: SmallVec<[(Dot, Entry<V>); 1]>,
-    /// The live dots inside `base`, sorted; their entries are known to the receiver. Slots and rows
-    /// are not listed: for them absence means "unchanged".
+    /// The live dots inside `base`, sorted; their entries are known to the receiver. Of a
+    /// [difference](crate::Coverage::Difference), slots and rows are not listed: there their absence
+    /// means "unchanged".
     pub kept: Vec<Dot>,
 }
 

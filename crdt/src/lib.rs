@@ -60,7 +60,9 @@ pub mod wire;
 
 pub use cell::{CellRef, Sibling};
 pub use context::Context;
-pub use delta::{AuthorisedDelta, Authority, Delta, InvalidDelta, Part, Unauthorised, ValidDelta};
+pub use delta::{
+    AuthorisedDelta, Authority, Coverage, Delta, InvalidDelta, Part, Unauthorised, ValidDelta,
+};
 pub use delta_cell::DeltaCell;
 pub use dot::{Dot, Seq};
 pub use entry::{Entry, Record, Reset, Row, Slot, Tombstone};
@@ -71,7 +73,7 @@ pub use range::KeyRange;
 pub use range_tombstone::RangeTombstone;
 pub use replica::ReplicaId;
 pub use staged::Staged;
-pub use store::{BelowHorizon, ChangedCell, Commit, JoinError, StaleTransaction, Store, Violation};
+pub use store::{ChangedCell, Commit, JoinError, StaleTransaction, Store, Violation};
 pub use transaction::{CounterOverflow, Transaction};
 pub use types::*;
 pub use version_vector::{Ahead, VersionVector};

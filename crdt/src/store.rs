@@ -9,13 +9,14 @@ mod verify;
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use thiserror::Error;
 
 pub use verify::Violation;
 
 use crate::cell::{Cell, Turnover};
 use crate::context::Context;
-use crate::delta::{AuthorisedDelta, Delta, Part};
+use crate::delta::{AuthorisedDelta, Coverage, Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, Seq};
 use crate::entry::Entry;
@@ -127,12 +128,6 @@ pub enum JoinError {
     },
 }
 
-/// A delta for somebody with an older context than the horizon would lack removals that are no longer
-/// recorded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[error("removals that the other side has not seen were already collected here")]
-pub struct BelowHorizon;
-
 impl<K: CellKey, V: CellValue> Store<K, V> {
     /// An empty store.
     pub fn new() -> Self {
@@ -227,11 +222,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let mut commit = Commit::default();
         let mut index = IndexUpdate::default();
         for part in delta.parts {
+            // No further than what is claimed to have been seen from now on: a horizon beyond that would
+            // say nothing about this store, and cost everybody a listing.
+            self.horizon.join(&delta.horizon.meet(&part.upto));
             self.join_part(part, &mut index, &mut commit);
         }
-        // Every base covers the horizon of its delta, and the own context covers every base: so what is
-        // taken over here lies under the own context of these ranges.
-        self.horizon.join(&delta.horizon);
         self.finish(index, &commit);
         self.assert_monotone(before.as_ref(), Some(&ranges));
         Ok(commit)
@@ -293,7 +288,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// The order matters: the listed cells join under the *old* own context, then the range
     /// tombstones apply, and only then does the context grow.
-    fn join_part(&mut self, part: Part<K, V>, index: &mut IndexUpdate<K>, commit: &mut Commit<K>) {
+    fn join_part(
+        &mut self,
+        mut part: Part<K, V>,
+        index: &mut IndexUpdate<K>,
+        commit: &mut Commit<K>,
+    ) {
         if self.view.context.covers(&part.range, &part.upto) {
             return;
         }
@@ -302,9 +302,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.view.context.join(&part.range, &part.upto);
         }
         for cell in &part.cells {
-            self.join_cell(cell, &part.upto, index, commit);
+            self.join_cell(cell, &part, index, commit);
         }
-        for tombstone in part.range_tombstones {
+        if part.coverage == Coverage::Complete {
+            self.join_absent(&part, index, commit);
+        }
+        for tombstone in std::mem::take(&mut part.range_tombstones) {
             if !self.has_buried(&tombstone) {
                 self.bury_range(&tombstone, index, commit);
                 commit.ranges.push(tombstone.range.clone());
@@ -324,18 +327,22 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     fn join_cell(
         &mut self,
         sent: &DeltaCell<K, V>,
-        upto: &VersionVector,
+        Part { upto, coverage, .. }: &Part<K, V>,
         index: &mut IndexUpdate<K>,
         commit: &mut Commit<K>,
     ) {
-        let own = self.view.context.at(&sent.key);
-        if sent.fresh.iter().all(|(dot, _)| own.contains(*dot)) {
+        let (own, is_difference) =
+            (self.view.context.at(&sent.key), *coverage == Coverage::Difference);
+        if is_difference && sent.fresh.iter().all(|(dot, _)| own.contains(*dot)) {
             return;
         }
         let (cell, is_new) = self.view.cells.entry_or_insert_with(&sent.key, Cell::default);
-        let turnover = cell.join(sent, own, upto, &self.view.lives);
+        let turnover = cell.join(sent, own, upto, *coverage, &self.view.lives);
         debug_assert!(
-            any_planted() || turnover.died.is_empty() || !turnover.born.is_empty(),
+            !is_difference
+                || any_planted()
+                || turnover.died.is_empty()
+                || !turnover.born.is_empty(),
             "invariant I4: a dot was removed, and nothing came that dominates it"
         );
         let dots = cell.len();
@@ -345,6 +352,23 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if !turnover.is_empty() {
             index.take(&sent.key, turnover, &self.view.lives);
             commit.cells.push(ChangedCell { key: sent.key.clone(), is_new, dots });
+        }
+    }
+
+    /// The cells that a complete part does not list are empty at its sender.
+    fn join_absent(
+        &mut self,
+        part: &Part<K, V>,
+        index: &mut IndexUpdate<K>,
+        commit: &mut Commit<K>,
+    ) {
+        let (start, end) = part.range.bounds();
+        let is_listed = |key: &K| part.cells.binary_search_by(|cell| cell.key.cmp(key)).is_ok();
+        let own = self.view.cells.range(start, end).map(|(key, _)| key);
+        let absent: Vec<K> = own.filter(|key| !is_listed(key)).cloned().collect();
+        for key in absent {
+            let nothing = DeltaCell { key, fresh: SmallVec::new(), kept: Vec::new() };
+            self.join_cell(&nothing, part, index, commit);
         }
     }
 

@@ -468,7 +468,7 @@ fn where_a_deletion_takes_part_in_the_comparison_the_later_of_both_wins() {
         delete.tombstone(&());
         let delete = delete.finish();
         right.commit(delete).unwrap();
-        let delta = right.delta_since(&Context::default()).unwrap();
+        let delta = right.delta_since(&Context::default());
         let delta =
             delta.validate(&Limits::default()).unwrap().authorise(&Authority::Full).unwrap();
         left.join(delta, Some(LEFT)).unwrap();

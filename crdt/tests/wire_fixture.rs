@@ -8,8 +8,8 @@ use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{decode_delta, encode_delta};
 use rejoin_crdt::{
-    Delta, DeltaCell, Dot, Entry, Fingerprint, Hlc, KeyRange, Limits, Part, RangeTombstone,
-    ReplicaId, Tombstone, VersionVector,
+    Coverage, Delta, DeltaCell, Dot, Entry, Fingerprint, Hlc, KeyRange, Limits, Part,
+    RangeTombstone, ReplicaId, Tombstone, VersionVector,
 };
 use smallvec::smallvec;
 
@@ -45,6 +45,7 @@ fn expected() -> Delta<Key, Value> {
         seen: vector(&[(A, 5)]),
     };
     let part = Part {
+        coverage: Coverage::Difference,
         range: KeyRange::full(),
         base: vector(&[(A, 5)]),
         upto: vector(&[(A, 5), (B, 3)]),

@@ -17,8 +17,8 @@ use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::encode_delta;
 use rejoin_crdt::{
-    Delta, DeltaCell, Dot, Entry, Fingerprint, Hlc, KeyRange, Limits, Part, RangeTombstone, Record,
-    ReplicaId, Reset, Row, Slot, Tombstone, VersionVector,
+    Coverage, Delta, DeltaCell, Dot, Entry, Fingerprint, Hlc, KeyRange, Limits, Part,
+    RangeTombstone, Record, ReplicaId, Reset, Row, Slot, Tombstone, VersionVector,
 };
 use smallvec::smallvec;
 
@@ -39,6 +39,7 @@ struct PlainPart {
     range: Range,
     base: Vector,
     upto: Vector,
+    coverage: u64,
     tombstones: Vec<(PlainDot, Range, Vector)>,
     cells: Vec<PlainCell>,
 }
@@ -167,6 +168,7 @@ fn tombstones(
 }
 
 fn cells(mut bytes: &[u8], ids: &[Id], flags: u64, base: &Vector) -> Vec<PlainCell> {
+    let least_fresh = if flags >> 22 == 0 { 1 } else { 0 };
     let n = varint(&mut bytes) as usize;
     let mut bit = 2;
     let mut next = |len| {
@@ -177,7 +179,7 @@ fn cells(mut bytes: &[u8], ids: &[Id], flags: u64, base: &Vector) -> Vec<PlainCe
     let mut suffix = next(n);
     let mut further = next(n);
     let mut kept = next(n);
-    let entries = n + sum(&further);
+    let entries = n * least_fresh + sum(&further);
     let (mut replica, mut seq, mut kind) = (next(entries), next(entries), next(entries));
     let kinds = kind.as_slice().to_vec();
     let of_kind = |wanted: u64| kinds.iter().filter(|kind| **kind == wanted).count();
@@ -208,7 +210,7 @@ fn cells(mut bytes: &[u8], ids: &[Id], flags: u64, base: &Vector) -> Vec<PlainCe
         key.extend(take(&mut suffixes, number(&mut suffix) + 1));
         let kept = (0..number(&mut kept)).map(|_| named(&mut named_replica)).collect();
         let mut fresh = Vec::new();
-        for _ in 0..=number(&mut further) {
+        for _ in 0..number(&mut further) + least_fresh as u64 {
             let id = ids[number(&mut replica) as usize];
             let dot = expected(&mut fresh_history, base, id, number(&mut seq));
             let mut stamp = || {
@@ -274,7 +276,8 @@ fn decode(mut bytes: &[u8]) -> PlainDelta {
         };
         let cells = cells(bytes, &ids, flags, &base);
         reference = base.clone();
-        parts.push(PlainPart { range, base, upto, tombstones, cells });
+        let coverage = flags >> 22;
+        parts.push(PlainPart { range, base, upto, coverage, tombstones, cells });
     }
     assert!(bytes.is_empty());
     PlainDelta { horizon, fingerprint, parts }
@@ -302,6 +305,7 @@ fn plain_part(part: &Part<Key, Value>) -> PlainPart {
         range: plain_range(&part.range),
         base: plain_vector(&part.base),
         upto: plain_vector(&part.upto),
+        coverage: part.coverage as u64,
         tombstones: part.range_tombstones.iter().map(tombstone).collect(),
         cells: part.cells.iter().map(cell).collect(),
     }
@@ -377,7 +381,12 @@ fn entry(seq: u64) -> Entry<Value> {
     }
 }
 
-fn part(range: KeyRange<Key>, first: u64, base: &[(ReplicaId, u64)]) -> Part<Key, Value> {
+fn part(
+    range: KeyRange<Key>,
+    coverage: Coverage,
+    first: u64,
+    base: &[(ReplicaId, u64)],
+) -> Part<Key, Value> {
     let (base, upto) = (vector_of(base), vector_of(&[(A, 400), (B, 70), (C, 9)]));
     let cells = (first..first + 100).map(|n| {
         // The middle of the part was not written in key order.
@@ -392,15 +401,15 @@ fn part(range: KeyRange<Key>, first: u64, base: &[(ReplicaId, u64)]) -> Part<Key
         cell
     });
     let cells = cells.collect();
-    Part { range, base, upto, cells, range_tombstones: Vec::new() }
+    Part { range, base, upto, coverage, cells, range_tombstones: Vec::new() }
 }
 
-fn delta() -> Delta<Key, Value> {
+fn delta(coverage: Coverage) -> Delta<Key, Value> {
     let middle = Key::bound(&("list", 200).into_path().encoded());
     let below = KeyRange::new(None, Some(middle.clone()));
     let mut parts = vec![
-        part(below, 100, &[(A, 9), (B, 2)]),
-        part(KeyRange::new(Some(middle), None), 200, &[(A, 20), (B, 3), (C, 9)]),
+        part(below, Coverage::Difference, 100, &[(A, 9), (B, 2)]),
+        part(KeyRange::new(Some(middle), None), coverage, 200, &[(A, 20), (B, 3), (C, 9)]),
     ];
     let (start, end) = ("list", 300).into_path().subtree();
     let whole = parts[1].range.clone();
@@ -415,9 +424,15 @@ fn delta() -> Delta<Key, Value> {
 
 #[test]
 fn a_decoder_written_from_the_page_finds_what_was_encoded() {
-    let delta = delta();
-    assert_eq!(delta.clone().validate(&Limits::default()).err(), None);
-    assert_eq!(decode(&encode_delta(&delta)), plain(&delta));
+    for coverage in [Coverage::Difference, Coverage::Complete, Coverage::Differing] {
+        let mut delta = delta(coverage);
+        if coverage != Coverage::Difference {
+            // Only here may a cell bring nothing new.
+            delta.parts[1].cells[5].fresh.clear();
+        }
+        assert_eq!(delta.clone().validate(&Limits::default()).err(), None);
+        assert_eq!(decode(&encode_delta(&delta)), plain(&delta));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rejoin_crdt::Fingerprint;
 pub use rejoin_crdt::path::Key;
 pub use rejoin_crdt::value::Value;
 pub(crate) use rejoin_crdt::wire::{
-    DecodeError, Extract, ExtractError, decode_context, decode_delta, decode_version_vector,
+    DecodeError, Extract, PlaceTooLarge, decode_context, decode_delta, decode_version_vector,
     decoded_bytes, encode_context, encode_version_vector, extract,
 };
 

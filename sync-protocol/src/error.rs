@@ -7,7 +7,7 @@ use rejoin_crdt::{InvalidDelta, JoinError, ReplicaId, Seq, Unauthorised};
 use thiserror::Error;
 
 use crate::context_form::ContextError;
-use crate::document::{DecodeError, ExtractError};
+use crate::document::{DecodeError, PlaceTooLarge};
 use crate::fields::MessageError;
 use crate::frame::FrameError;
 use crate::message::Kind;
@@ -165,9 +165,6 @@ pub enum SessionError {
         /// What may.
         limit_bytes: usize,
     },
-    /// The peer lacks removals that were already collected here, so no delta can help it.
-    #[error("the peer lacks removals that were collected")]
-    BelowHorizon,
     /// A single cell, or the range tombstones of one delta, exceed what the peer takes.
     #[error("a delta of one cell has {len_bytes} bytes, the peer takes {limit_bytes}")]
     DeltaTooLarge {
@@ -191,15 +188,9 @@ pub enum SessionError {
     },
 }
 
-impl From<ExtractError> for SessionError {
-    fn from(error: ExtractError) -> Self {
-        match error {
-            ExtractError::PlaceTooLarge { len_bytes, limit_bytes } => {
-                Self::DeltaTooLarge { len_bytes, limit_bytes }
-            }
-            // The one other reason that there is.
-            _ => Self::BelowHorizon,
-        }
+impl From<PlaceTooLarge> for SessionError {
+    fn from(PlaceTooLarge { len_bytes, limit_bytes }: PlaceTooLarge) -> Self {
+        Self::DeltaTooLarge { len_bytes, limit_bytes }
     }
 }
 
@@ -234,7 +225,6 @@ impl SessionError {
             Self::PullUnanswered { waited_ms } => (20, [*waited_ms, 0]),
             Self::Fruitless { pulls } => (21, [*pulls as u64, 0]),
             Self::Backlog { queued_bytes, limit_bytes } => (22, sizes(*queued_bytes, *limit_bytes)),
-            Self::BelowHorizon => (23, [0, 0]),
             Self::DeltaTooLarge { len_bytes, limit_bytes } => (24, sizes(*len_bytes, *limit_bytes)),
             Self::Store => (25, [0, 0]),
             Self::PeerLimits { frame_bytes, delta_bytes } => {

@@ -18,7 +18,6 @@ export type Component = string | number | bigint | boolean | Uint8Array | { read
 /** Why a call was refused; see `docs/browser.md`. Unless it says otherwise nothing was changed. */
 export type ErrorCode =
   | 'asynchronous'
-  | 'below-horizon'
   | 'busy'
   | 'conflict-changed'
   | 'counter-overflow'

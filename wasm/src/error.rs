@@ -137,7 +137,6 @@ impl From<DeltaError> for Refusal {
     fn from(error: DeltaError) -> Self {
         let code = match &error {
             DeltaError::TooLarge { .. } => "delta-too-large",
-            DeltaError::BelowHorizon(_) => "below-horizon",
             _ => "refused",
         };
         Self::of(code, &error)

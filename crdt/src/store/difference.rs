@@ -3,50 +3,68 @@
 //! For every replica that is ahead, the dot index names the cells to look at; so a delta costs the
 //! difference, not the store. Where the index would name more cells than there are, the cells are
 //! walked instead.
+//!
+//! Somebody whose context does not cover the horizon is told everything: a difference could not name
+//! the removals that were collected.
 
-use crate::cell::Cell;
+use crate::cell::{Cell, CellRef};
 use crate::context::Context;
-use crate::delta::{Delta, Part};
+use crate::delta::{Coverage, Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
-use crate::store::{BelowHorizon, Store};
+use crate::store::Store;
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue};
 
 impl<K: CellKey, V: CellValue> Store<K, V> {
     /// Everything that somebody with the context `base` lacks.
-    ///
-    /// # Errors
-    /// When `base` does not cover the horizon: removals are missing that a delta could not name.
-    pub fn delta_since(&self, base: &Context<K>) -> Result<Delta<K, V>, BelowHorizon> {
+    pub fn delta_since(&self, base: &Context<K>) -> Delta<K, V> {
         self.delta_in(base, &KeyRange::full())
     }
 
     /// Everything in `range` that somebody with the context `base` lacks.
-    ///
-    /// # Errors
-    /// When `base` does not cover the horizon on the range.
-    pub fn delta_in(
+    pub fn delta_in(&self, base: &Context<K>, range: &KeyRange<K>) -> Delta<K, V> {
+        let by_horizon = |base: &VersionVector| match base.covers(&self.horizon) {
+            true => Coverage::Difference,
+            false => Coverage::Complete,
+        };
+        self.parts_in(base, range, by_horizon, &[])
+    }
+
+    fn parts_in(
         &self,
         base: &Context<K>,
         range: &KeyRange<K>,
-    ) -> Result<Delta<K, V>, BelowHorizon> {
+        coverage: impl Fn(&VersionVector) -> Coverage,
+        differing: &[K],
+    ) -> Delta<K, V> {
         let mut parts = Vec::new();
         for (own_range, upto) in self.view.context.segments_in(range) {
             for (range, base) in base.segments_in(&own_range) {
                 // What the other side has beyond this store is no part of the interval.
                 let base = base.meet(upto);
-                if !base.covers(&self.horizon) {
-                    return Err(BelowHorizon);
-                }
                 if base != *upto {
-                    parts.push(self.part(range, base, upto.clone()));
+                    let coverage = coverage(&base);
+                    parts.push(self.part(range, base, upto.clone(), coverage, differing));
                 }
             }
         }
-        Ok(Delta { parts, horizon: self.horizon.clone(), fingerprint: None })
+        Delta { parts, horizon: self.horizon.clone(), fingerprint: None }
+    }
+
+    /// The cells of `range` for somebody with the context `base`, as far as it differs, whatever has
+    /// changed in them: with `coverage` [`Coverage::Complete`] all of them, else those at `keys`, in which
+    /// the two sides differ.
+    pub fn listing_in(
+        &self,
+        base: &Context<K>,
+        range: &KeyRange<K>,
+        coverage: Coverage,
+        keys: &[K],
+    ) -> Delta<K, V> {
+        self.parts_in(base, range, |_| coverage, keys)
     }
 
     /// The keys in `range` with a dot that `base` has not seen, sorted: the changed cells.
@@ -84,10 +102,23 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         upto.ahead_of(base).flat_map(|ahead| self.range_tombstones.in_range(ahead, range)).collect()
     }
 
-    fn part(&self, range: KeyRange<K>, base: VersionVector, mut upto: VersionVector) -> Part<K, V> {
-        let keys = self.changed_since(&base, &upto, &range);
-        let mut cells: Vec<_> =
-            keys.into_iter().filter_map(|key| self.delta_cell(key, &base)).collect();
+    fn part(
+        &self,
+        range: KeyRange<K>,
+        base: VersionVector,
+        mut upto: VersionVector,
+        coverage: Coverage,
+        differing: &[K],
+    ) -> Part<K, V> {
+        let keys = match coverage {
+            Coverage::Difference => self.changed_since(&base, &upto, &range),
+            Coverage::Complete => self.view.range(&range).map(|(key, _)| key.clone()).collect(),
+            Coverage::Differing => {
+                differing.iter().filter(|key| range.contains(key)).cloned().collect()
+            }
+        };
+        let cells = keys.into_iter().map(|key| self.delta_cell(key, &base, coverage));
+        let mut cells: Vec<_> = cells.collect();
         if planted(Bug::TransactionCutInTwo) {
             upto = upto.ahead_of(&base).map(|a| (a.replica, a.upto - a.upto / 2)).collect();
             upto.join(&base);
@@ -97,19 +128,19 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let clip =
             if planted(Bug::RangeTombstoneUnclipped) { KeyRange::full() } else { range.clone() };
         let range_tombstones = self.range_tombstones_since(&base, &upto, &clip);
-        Part { range, base, upto, cells, range_tombstones }
+        Part { range, base, upto, coverage, cells, range_tombstones }
     }
 
-    fn delta_cell(&self, key: K, base: &VersionVector) -> Option<DeltaCell<K, V>> {
-        let cell = self.view.cell(&key)?;
+    fn delta_cell(&self, key: K, base: &VersionVector, coverage: Coverage) -> DeltaCell<K, V> {
+        let cell = self.view.cell(&key);
         let mut listed = DeltaCell { key, fresh: Default::default(), kept: Vec::new() };
-        for (dot, entry) in cell.entries() {
+        for (dot, entry) in cell.into_iter().flat_map(CellRef::entries) {
             if !base.contains(dot) {
                 listed.fresh.push((dot, entry.clone()));
-            } else if !entry.is_single_writer() {
+            } else if coverage != Coverage::Difference || !entry.is_single_writer() {
                 listed.kept.push(dot);
             }
         }
-        Some(listed)
+        listed
     }
 }

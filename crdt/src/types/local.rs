@@ -19,7 +19,6 @@ use crate::store::{JoinError, Store};
 use crate::transaction::Transaction;
 use crate::types::data_type::{DataType, DeltaOf};
 use crate::types::writer::Writer;
-use crate::version_vector::VersionVector;
 use crate::view::View;
 
 /// The store of a standalone value of type `T`.
@@ -141,12 +140,7 @@ impl<T: DataType> Local<T> {
     }
 
     pub(crate) fn delta_since(&self, base: &Context<T::Key>) -> DeltaOf<T> {
-        // Every base covers the horizon, which is empty: `join` lets no other one in.
-        self.store.delta_since(base).unwrap_or_else(|_| Delta {
-            parts: Vec::new(),
-            horizon: VersionVector::new(),
-            fingerprint: None,
-        })
+        self.store.delta_since(base)
     }
 
     pub(crate) fn join(

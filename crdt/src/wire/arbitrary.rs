@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quickcheck::{Arbitrary, Gen};
 
-use crate::delta::{Delta, Part};
+use crate::delta::{Coverage, Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, Seq};
 use crate::entry::{Entry, Record, Reset, Row, Slot, Tombstone};
@@ -124,12 +124,22 @@ impl Maker<'_> {
         for id in &self.ids {
             upto.advance(*id, upto.seq(*id).saturating_add(self.random.below(40)));
         }
-        let cells = keys.iter().filter_map(|key| self.cell(key, &base, &upto)).collect();
+        let coverage = match self.random.below(4) {
+            0 => Coverage::Complete,
+            1 => Coverage::Differing,
+            _ => Coverage::Difference,
+        };
+        let cells = keys.iter().filter_map(|key| self.cell(key, &base, &upto));
+        let mut cells: Vec<_> = cells.collect();
+        if coverage != Coverage::Difference {
+            // Only here may a cell bring nothing new, or nothing at all.
+            cells.iter_mut().filter(|_| self.random.chance(3)).for_each(|cell| cell.fresh.clear());
+        }
         let mut range_tombstones: Vec<_> = (0..self.random.below(4))
             .filter_map(|_| self.range_tombstone(&range, keys, &base, &upto))
             .collect();
         range_tombstones.sort_by_key(|tombstone| tombstone.dot);
-        Part { range, base, upto, cells, range_tombstones }
+        Part { range, base, upto, coverage, cells, range_tombstones }
     }
 
     fn cell(

@@ -18,6 +18,7 @@ use super::runs::{Column, ColumnWriter};
 use super::varint::wide;
 use super::vectors::{Dictionary, DictionaryWriter};
 use super::weight::{Budget, FURTHER_DOT_BYTES, KEPT_DOT_BYTES};
+use crate::delta::Coverage;
 use crate::delta_cell::DeltaCell;
 use crate::path::Key;
 use crate::value::Value;
@@ -27,7 +28,9 @@ use crate::version_vector::VersionVector;
 #[derive(Debug)]
 pub(super) struct CellWriter<'v> {
     keys: KeyWriter,
-    /// Fresh dots beyond the first.
+    /// Every cell has so many fresh dots at the least.
+    least_fresh: usize,
+    /// Fresh dots beyond that.
     further: ColumnWriter,
     kept: ColumnWriter,
     fresh: DotWriter<'v>,
@@ -38,6 +41,7 @@ pub(super) struct CellWriter<'v> {
 #[derive(Debug)]
 pub(super) struct CellReader<'a, 'v> {
     keys: KeyReader<'a>,
+    least_fresh: usize,
     further: Column<'a>,
     kept: Column<'a>,
     fresh: DotReader<'a, 'v>,
@@ -45,9 +49,10 @@ pub(super) struct CellReader<'a, 'v> {
 }
 
 impl<'v> CellWriter<'v> {
-    pub(super) fn new(base: &'v VersionVector) -> Self {
+    pub(super) fn new(base: &'v VersionVector, coverage: Coverage) -> Self {
         Self {
             keys: KeyWriter::default(),
+            least_fresh: least_fresh(coverage),
             further: ColumnWriter::default(),
             kept: ColumnWriter::default(),
             fresh: DotWriter::new(base),
@@ -57,7 +62,7 @@ impl<'v> CellWriter<'v> {
 
     pub(super) fn put(&mut self, dictionary: &DictionaryWriter, cell: &DeltaCell<Key, Value>) {
         self.keys.put(cell.key.as_bytes());
-        self.further.push(wide(cell.fresh.len().saturating_sub(1)));
+        self.further.push(wide(cell.fresh.len().saturating_sub(self.least_fresh)));
         self.kept.push(wide(cell.kept.len()));
         for dot in &cell.kept {
             self.entries.named.put(dictionary, *dot);
@@ -84,20 +89,27 @@ impl<'a, 'v> CellReader<'a, 'v> {
     pub(super) fn begin(
         columns: &mut ColumnsReader<'a>,
         budget: &mut Budget,
-        base: &'v VersionVector,
+        (base, coverage): (&'v VersionVector, Coverage),
         count: usize,
     ) -> Result<Self, DecodeError> {
+        let least_fresh = least_fresh(coverage);
         let mut keys = KeyReader::begin(columns, count)?;
-        let (further, further_count) = columns.lengths(wide(count))?;
-        budget.charge(further_count, FURTHER_DOT_BYTES)?;
+        let (mut fresh_count, mut beyond_first) = (0_u64, 0_u64);
+        let further = columns.visited(wide(count), |further, times| {
+            let fresh = further.saturating_add(wide(least_fresh));
+            fresh_count = fresh_count.saturating_add(fresh.saturating_mul(times));
+            let beyond = fresh.saturating_sub(1).saturating_mul(times);
+            beyond_first = beyond_first.saturating_add(beyond);
+            Ok(())
+        })?;
+        budget.charge(beyond_first, FURTHER_DOT_BYTES)?;
         let (kept, kept_count) = columns.lengths(wide(count))?;
         budget.charge(kept_count, KEPT_DOT_BYTES)?;
-        let fresh_count = further_count.saturating_add(wide(count));
         let fresh = DotReader::begin(columns, base, fresh_count, 0)?;
         let mut entries = EntryReader::begin(columns, budget, base, fresh_count, kept_count)?;
         keys.begin_bytes(columns)?;
         entries.begin_bytes(columns)?;
-        Ok(Self { keys, further, kept, fresh, entries })
+        Ok(Self { keys, least_fresh, further, kept, fresh, entries })
     }
 
     pub(super) fn cell(
@@ -106,7 +118,7 @@ impl<'a, 'v> CellReader<'a, 'v> {
         budget: &mut Budget,
     ) -> Result<DeltaCell<Key, Value>, DecodeError> {
         let key = self.keys.key(budget)?;
-        let fresh_len = self.further.next_len(usize::MAX - 1)? + 1;
+        let fresh_len = self.further.next_len(usize::MAX - 1)? + self.least_fresh;
         let kept_len = self.kept.next_len(usize::MAX)?;
         let mut kept = Vec::with_capacity(kept_len);
         for _ in 0..kept_len {
@@ -118,5 +130,13 @@ impl<'a, 'v> CellReader<'a, 'v> {
             fresh.push((dot, self.entries.entry(dictionary, budget, dot)?));
         }
         Ok(DeltaCell { key, fresh, kept })
+    }
+}
+
+/// A cell of a difference has at least one fresh dot, any other may have none.
+const fn least_fresh(coverage: Coverage) -> usize {
+    match coverage {
+        Coverage::Difference => 1,
+        Coverage::Complete | Coverage::Differing => 0,
     }
 }

@@ -27,35 +27,28 @@ pub struct Extract {
     pub reach: Context<Key>,
 }
 
-/// Why there is no delta for somebody. Nothing was changed.
+/// Not even one cell, or the deletions at one key, fit into a delta. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[non_exhaustive]
-pub enum ExtractError {
-    /// Removals that the other side has not seen were already collected here.
-    #[error("removals that the other side has not seen were already collected here")]
-    BelowHorizon,
-    /// Not even one cell, or the deletions at one key, fit into a delta.
-    #[error("a single place takes {len_bytes} bytes, a delta may have {limit_bytes}")]
-    PlaceTooLarge {
-        /// What it takes.
-        len_bytes: usize,
-        /// What is allowed.
-        limit_bytes: usize,
-    },
+#[error("a single place takes {len_bytes} bytes, a delta may have {limit_bytes}")]
+pub struct PlaceTooLarge {
+    /// What it takes.
+    pub len_bytes: usize,
+    /// What is allowed.
+    pub limit_bytes: usize,
 }
 
 /// What somebody with the context `base` lacks, or the first part of it that fits the limits; `None`
 /// if that is nothing. A delta that is complete and of one context carries `fingerprint`.
 ///
 /// # Errors
-/// When `base` does not cover the horizon, or not even one place fits.
+/// When not even one place fits.
 pub fn extract(
     store: &Store<Key, Value>,
     base: &Context<Key>,
     limits: &Limits,
     fingerprint: impl FnOnce() -> Option<Fingerprint>,
-) -> Result<Option<Extract>, ExtractError> {
-    let mut delta = store.delta_since(base).map_err(|_| ExtractError::BelowHorizon)?;
+) -> Result<Option<Extract>, PlaceTooLarge> {
+    let mut delta = store.delta_since(base);
     if delta.is_empty() {
         return Ok(None);
     }
@@ -84,7 +77,7 @@ pub fn extract(
             cut_before_tombstone(&mut delta, (tombstones / 2).max(1));
         }
         if delta.cell_count() == cells && self::tombstones(&delta) == tombstones {
-            return Err(ExtractError::PlaceTooLarge { len_bytes: weight, limit_bytes });
+            return Err(PlaceTooLarge { len_bytes: weight, limit_bytes });
         }
     }
 }

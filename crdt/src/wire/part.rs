@@ -9,7 +9,7 @@ use super::error::DecodeError;
 use super::varint::{Reader, put_count, put_varint};
 use super::vectors::{Dictionary, DictionaryWriter, put_vector, read_vector};
 use super::weight::{Budget, PART_BYTES};
-use crate::delta::Part;
+use crate::delta::{Coverage, Part};
 use crate::delta_cell::DeltaCell;
 use crate::path::Key;
 use crate::value::Value;
@@ -19,6 +19,10 @@ use crate::version_vector::VersionVector;
 const HAS_RANGE_TOMBSTONES: u64 = 4;
 const FIRST_COLUMN_SHIFT: u32 = 3;
 
+/// Flags of a part that is no difference, above those of all columns.
+const IS_COMPLETE: u64 = 1 << 22;
+const IS_DIFFERING: u64 = 1 << 23;
+
 /// The bytes of a part. `reference` is the base of the part before, or the horizon.
 pub(super) fn part_to_bytes(
     dictionary: &DictionaryWriter,
@@ -27,14 +31,20 @@ pub(super) fn part_to_bytes(
     part: &Part<Key, Value>,
 ) -> Vec<u8> {
     let mut columns = ColumnsWriter::new(1 << FIRST_COLUMN_SHIFT);
-    let mut cells = CellWriter::new(&part.base);
+    let mut cells = CellWriter::new(&part.base, part.coverage);
     part.cells.iter().for_each(|cell| cells.put(dictionary, cell));
     cells.finish(&mut columns);
     let tombstones = &part.range_tombstones;
     let tombstone_flag = if tombstones.is_empty() { 0 } else { HAS_RANGE_TOMBSTONES };
 
     let mut out = Vec::new();
-    put_varint(&mut out, range_flags(&part.range) | tombstone_flag | columns.flags);
+    let coverage_flag = match part.coverage {
+        Coverage::Difference => 0,
+        Coverage::Complete => IS_COMPLETE,
+        Coverage::Differing => IS_DIFFERING,
+    };
+    let flags = range_flags(&part.range) | tombstone_flag | columns.flags | coverage_flag;
+    put_varint(&mut out, flags);
     put_vector(&mut out, dictionary, &part.base, reference);
     put_vector(&mut out, dictionary, &part.upto, &part.base);
     bounds.put_range(&mut out, &part.range);
@@ -55,7 +65,15 @@ pub(super) fn read_part(
     reference: &VersionVector,
 ) -> Result<Part<Key, Value>, DecodeError> {
     budget.charge(1, PART_BYTES)?;
+    let at = reader.at();
     let flags = reader.varint()?;
+    let coverage = match flags & (IS_COMPLETE | IS_DIFFERING) {
+        0 => Coverage::Difference,
+        IS_COMPLETE => Coverage::Complete,
+        IS_DIFFERING => Coverage::Differing,
+        _ => return Err(DecodeError::UnknownFlags { at, flags }),
+    };
+    let column_flags = (flags & !(IS_COMPLETE | IS_DIFFERING)) >> FIRST_COLUMN_SHIFT;
     let base = read_vector(&mut reader, dictionary, budget, reference)?;
     let upto = read_vector(&mut reader, dictionary, budget, &base)?;
     let range = bounds.range(&mut reader, budget, flags & (HAS_START | HAS_END))?;
@@ -64,15 +82,15 @@ pub(super) fn read_part(
     } else {
         read_range_tombstones(&mut reader, dictionary, budget, bounds, &base)?
     };
-    let cells = read_cells(reader, dictionary, budget, &base, flags >> FIRST_COLUMN_SHIFT)?;
-    Ok(Part { range, base, upto, cells, range_tombstones })
+    let cells = read_cells(reader, dictionary, budget, (&base, coverage), column_flags)?;
+    Ok(Part { range, base, upto, coverage, cells, range_tombstones })
 }
 
 fn read_cells(
     mut reader: Reader<'_>,
     dictionary: &mut Dictionary,
     budget: &mut Budget,
-    base: &VersionVector,
+    of: (&VersionVector, Coverage),
     column_flags: u64,
 ) -> Result<Vec<DeltaCell<Key, Value>>, DecodeError> {
     let at = reader.at();
@@ -80,7 +98,7 @@ fn read_cells(
     let count = reader.count(1)?;
     budget.charge_cells(at, count)?;
     let mut columns = ColumnsReader::new(column_flags, reader);
-    let mut source = CellReader::begin(&mut columns, budget, base, count)?;
+    let mut source = CellReader::begin(&mut columns, budget, of, count)?;
     columns.end()?;
     let mut cells = Vec::with_capacity(count);
     for _ in 0..count {

@@ -5,6 +5,7 @@ use smallvec::smallvec;
 
 use super::arbitrary::{AnyDelta, Random, delta};
 use super::*;
+use crate::delta::Coverage;
 use crate::dot::{Dot, Seq};
 use crate::entry::Slot;
 use crate::hlc::Hlc;
@@ -145,7 +146,8 @@ fn delta_of(
     cells: Vec<DeltaCell<Key, Value>>,
 ) -> Delta<Key, Value> {
     let (base, upto) = (base.iter().copied().collect(), upto.iter().copied().collect());
-    let part = Part { range: KeyRange::full(), base, upto, cells, range_tombstones: Vec::new() };
+    let (range, coverage, range_tombstones) = (KeyRange::full(), Coverage::Difference, Vec::new());
+    let part = Part { range, base, upto, coverage, cells, range_tombstones };
     let delta = Delta { parts: vec![part], horizon: VersionVector::new(), fingerprint: None };
     assert!(delta.clone().validate(&Limits::default()).is_ok());
     delta

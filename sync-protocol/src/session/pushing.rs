@@ -10,7 +10,7 @@
 use rejoin_crdt::ReplicaId;
 
 use super::Session;
-use crate::document::{Extract, ExtractError, Store, extract, root_fingerprint};
+use crate::document::{Extract, KeyRange, Store, extract, root_fingerprint};
 use crate::error::SessionError;
 use crate::message::{Current, Message};
 use crate::output::Origin;
@@ -127,17 +127,15 @@ impl Session {
             return Ok(());
         }
         let base = segments::lowered(own, replica, self.knowledge.hinted_seq(replica));
+        // Below the horizon there are no small deltas: let the peer say what it has.
+        if !base.covers(&KeyRange::full(), store.horizon()) {
+            self.pushing.announce_at(self.now_ms);
+            return Ok(());
+        }
         let is_audit = self.audit.is_due(self.now_ms);
         let fingerprint = || is_audit.then(|| root_fingerprint(store));
-        let extract = match extract(store, &base, &peer.limits, fingerprint) {
-            Ok(Some(extract)) => extract,
-            Ok(None) => return Ok(()),
-            // Nobody can build on a base below the horizon: the peer will pull, and learn why not.
-            Err(ExtractError::BelowHorizon) => {
-                self.pushing.announce_at(self.now_ms);
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
+        let Some(extract) = extract(store, &base, &peer.limits, fingerprint)? else {
+            return Ok(());
         };
         self.send(0, &extract);
         if !segments::covers(&extract.reach, own) {

@@ -3,7 +3,7 @@
 use rejoin_crdt::document::Document;
 use rejoin_crdt::path::{IntoPath, Key, Path, TypeTag};
 use rejoin_crdt::value::{Int, Item, MapKey, Timestamp, Value};
-use rejoin_crdt::{Delta, Fingerprint, KeyRange, wire};
+use rejoin_crdt::{Coverage, Delta, Fingerprint, KeyRange, wire};
 
 use crate::state::{Built, NEWCOMER, World, nothing, pull, pull_range, transact};
 
@@ -33,15 +33,13 @@ pub(crate) fn deltas(world: &World) -> Built<Vec<Vec<u8>>> {
     deltas.push(hydrating.store().delta_since(&nothing()));
     deltas.push(second.store().delta_since(&nothing()));
     deltas.push(first.store().delta_since(hydrating.store().view().context()));
-    let mut all = Vec::new();
-    for delta in deltas {
-        all.push(delta.map_err(|error| error.to_string())?);
-    }
+    let mut all = deltas;
     all.extend(one_change_each(world)?);
     if let Some(first) = all.first_mut() {
         first.fingerprint = Some(Fingerprint(*b"sixteen bytes...").to_owned());
         first.horizon = first.parts.first().map(|part| part.base.clone()).unwrap_or_default();
     }
+    all.extend(below_the_horizon(&all));
     all.push(large(world)?);
     Ok(all.iter().map(wire::encode_delta).collect())
 }
@@ -63,9 +61,21 @@ fn one_change_each(world: &World) -> Built<Vec<Delta<Key, Value>>> {
             }
             Ok(())
         })?;
-        deltas.push(document.store().delta_since(&base).map_err(|error| error.to_string())?);
+        deltas.push(document.store().delta_since(&base));
     }
     Ok(deltas)
+}
+
+/// Some of the deltas as listings, for somebody whose context lies below the horizon.
+fn below_the_horizon(deltas: &[Delta<Key, Value>]) -> Vec<Delta<Key, Value>> {
+    let listings = [Coverage::Complete, Coverage::Differing].into_iter().cycle();
+    let listing = |(delta, coverage): (&Delta<Key, Value>, Coverage)| {
+        let mut listing = delta.clone();
+        listing.horizon = delta.parts.first().map(|part| part.upto.clone()).unwrap_or_default();
+        listing.parts.iter_mut().for_each(|part| part.coverage = coverage);
+        listing
+    };
+    deltas.iter().take(4).zip(listings).map(listing).collect()
 }
 
 /// Thousands of cells, and one value of 100 KB.
@@ -80,7 +90,7 @@ fn large(world: &World) -> Built<Delta<Key, Value>> {
         tx.register("blob").set("b".repeat(20_000))?;
         Ok(())
     })?;
-    document.store().delta_since(&base).map_err(|error| error.to_string())
+    Ok(document.store().delta_since(&base))
 }
 
 /// Contexts of one and of several segments.

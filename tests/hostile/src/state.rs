@@ -144,7 +144,7 @@ fn exchange(writers: &mut [Document; 3]) -> Built<()> {
 /// When the engine refuses an honest delta.
 pub(crate) fn pull(to: &mut Document, from: &Document) -> Built<()> {
     let base = to.store().view().context().clone();
-    let delta = from.store().delta_since(&base).map_err(|error| error.to_string())?;
+    let delta = from.store().delta_since(&base);
     join(to, delta)
 }
 
@@ -161,7 +161,7 @@ fn join(to: &mut Document, delta: Delta<Key, Value>) -> Built<()> {
 /// When the engine refuses an honest delta.
 pub(crate) fn pull_range(to: &mut Document, from: &Document, range: &KeyRange<Key>) -> Built<()> {
     let base = to.store().view().context().clone();
-    let delta = from.store().delta_in(&base, range).map_err(|error| error.to_string())?;
+    let delta = from.store().delta_in(&base, range);
     join(to, delta)
 }
 

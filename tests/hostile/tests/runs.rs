@@ -3,7 +3,8 @@
 use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
 use rejoin_crdt::{
-    Delta, DeltaCell, Dot, Entry, Hlc, KeyRange, Limits, Part, ReplicaId, VersionVector, wire,
+    Coverage, Delta, DeltaCell, Dot, Entry, Hlc, KeyRange, Limits, Part, ReplicaId, VersionVector,
+    wire,
 };
 use rejoin_hostile::peak_of;
 
@@ -22,6 +23,7 @@ fn with_a_run(dots: u64) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         range: KeyRange::full(),
         base: vector(dots),
         upto: vector(dots + 1),
+        coverage: Coverage::Difference,
         cells: vec![cell],
         range_tombstones: Vec::new(),
     };

@@ -4,9 +4,11 @@
 //! join, and a delta must do what the state it stands for would do, however it is cut and in whatever
 //! order the pieces come. Equal means equal canonical bytes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
-use rejoin_crdt::{Context, Delta, Entry, KeyRange};
+use rejoin_crdt::{CellRef, Context, Coverage, Delta, Dot, Entry, KeyRange};
 
 use crate::World;
 use crate::site::Site;
@@ -47,6 +49,11 @@ impl World {
             same("a redundant delta changes nothing", &twice, &ba)?;
         }
 
+        let listing = a.listing(b.context(), Coverage::Complete, &[]);
+        same("a listing does what the whole state does", &with(b, listing)?, &ba)?;
+        let differing = a.listing(b.context(), Coverage::Differing, &differing_keys(a, b));
+        same("so does a listing of the cells that differ", &with(b, differing)?, &ba)?;
+
         let cut = self.three_ranges();
         let [a, b, _] = self.first_three();
         let pieces = cut.map(|range| a.delta(b.context(), &range));
@@ -77,6 +84,19 @@ impl Mix {
 
 fn state(site: &Site) -> Delta<Key, Value> {
     site.delta(&Context::default(), &KeyRange::full())
+}
+
+/// The keys at which two replicas do not hold the same dots.
+fn differing_keys(a: &Site, b: &Site) -> Vec<Key> {
+    let cells = |site: &Site| {
+        let view = site.store().view();
+        let dots = |cell: CellRef<'_, Value>| cell.entries().map(|(dot, _)| dot).collect();
+        let all = view.range(&KeyRange::full()).map(|(key, cell)| (key.clone(), dots(cell)));
+        all.collect::<BTreeMap<Key, Vec<Dot>>>()
+    };
+    let (a, b) = (cells(a), cells(b));
+    let keys: BTreeSet<&Key> = a.keys().chain(b.keys()).collect();
+    keys.into_iter().filter(|key| a.get(*key) != b.get(*key)).cloned().collect()
 }
 
 fn copy(site: &Site) -> Result<Site, String> {

@@ -6,8 +6,8 @@ use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError};
 use rejoin_crdt::{
-    AuthorisedDelta, Authority, Commit, Context, Delta, Dot, InvalidDelta, JoinError, KeyRange,
-    Limits, ReplicaId, Staged,
+    AuthorisedDelta, Authority, Commit, Context, Coverage, Delta, Dot, InvalidDelta, JoinError,
+    KeyRange, Limits, ReplicaId, Staged,
 };
 use rejoin_oracle::Op;
 
@@ -245,11 +245,16 @@ impl Site {
 
     /// A delta of `range` for somebody with the context `base`.
     pub(crate) fn delta(&self, base: &Context<Key>, range: &KeyRange<Key>) -> Delta<Key, Value> {
-        // Nothing is collected in this world, so no context lies below the horizon.
-        self.document.store().delta_in(base, range).unwrap_or(Delta {
-            parts: Vec::new(),
-            horizon: self.document.store().horizon().clone(),
-            fingerprint: None,
-        })
+        self.document.store().delta_in(base, range)
+    }
+
+    /// A listing for somebody with the context `base`.
+    pub(crate) fn listing(
+        &self,
+        base: &Context<Key>,
+        coverage: Coverage,
+        keys: &[Key],
+    ) -> Delta<Key, Value> {
+        self.document.store().listing_in(base, &KeyRange::full(), coverage, keys)
     }
 }
