@@ -101,6 +101,11 @@ mod output;
 mod random;
 mod segments;
 mod session;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "no message carries sketches yet")
+)]
+mod sketch;
 mod status;
 mod varint;
 

@@ -1,6 +1,9 @@
-//! The random bits of announce delays, from a seed that the environment supplies.
+//! The random bits of announce delays, from a seed that the environment supplies, and those of the
+//! mapping of [sketches](crate::sketch), from a hash.
 //!
-//! They spread load and decide nothing, so a generator of one word is enough.
+//! Delays spread load and decide nothing, and a mapping needs independent numbers and no secrets, so a
+//! generator of one word is enough. Both ends of a session compute the same mappings: the constants
+//! are part of the protocol.
 //! Source: Steele, Lea, Flood, *Fast Splittable Pseudorandom Number Generators*, 2014, figure 17
 //! (SplitMix64).
 
@@ -22,7 +25,8 @@ impl SplitMix64 {
         low.saturating_add(self.next() % span)
     }
 
-    const fn next(&mut self) -> u64 {
+    /// The next word.
+    pub(crate) const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
