@@ -5,6 +5,9 @@
 //! time of their collection cannot fail an audit. The hashes of a range are added as 256-bit wrapping
 //! integers, which lets a tree keep partial sums; 16 bytes of the sum travel.
 //!
+//! A second sum is over everything that is *held*, tombstones included: where two replicas look for what
+//! one of them lacks, equality must mean the same dots.
+//!
 //! Addition, not XOR: XOR is linear, so that with it somebody could choose cells that cancel out.
 //! Source: Bellare and Micciancio, *A New Paradigm for Collision-Free Hashing: Incrementality at
 //! Reduced Cost*, 1997, section 4 (AdHash).
@@ -19,6 +22,8 @@ use crate::ordered_map::Aggregate;
 
 /// Separates these hashes from every other use of BLAKE3.
 const HASH_KEY: &[u8; blake3::KEY_LEN] = b"rejoin: cell fingerprint, form 1";
+
+const HELD_KEY: &[u8; blake3::KEY_LEN] = b"rejoin: what a cell holds,form 1";
 
 /// 16 bytes that two replicas of equal state and context agree on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -37,18 +42,38 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The sum of the hashes of some cells, and how many cells have anything to hash.
+/// The sums of some cells.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct CellSum {
+    /// Over what a reader finds.
+    pub(crate) live: HashSum,
+    /// Over all live dots, those of tombstones and resets included.
+    pub(crate) held: HashSum,
+}
+
+/// The sum of some hashes, and how many there are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct HashSum {
     pub(crate) count: u64,
     /// A 256-bit integer, least significant limb first.
     limbs: [u64; 4],
 }
 
 impl CellSum {
-    /// The sum of one cell.
+    /// The sums of one cell.
     pub(crate) fn of<K: Serialize, V: Serialize>(key: &K, cell: CellRef<'_, V>) -> Self {
-        let Some(hash) = cell_hash(key, cell) else { return Self::default() };
+        let live = live_hash(key, cell);
+        // A cell of values only, as nearly all are, is hashed once: a value stands for its dot (I1).
+        let held = match live {
+            Some(hash) if cell.cell.entries().all(Entry::is_value) => hash,
+            _ => held_hash(HELD_KEY, key, cell),
+        };
+        Self { live: live.map(HashSum::of).unwrap_or_default(), held: HashSum::of(held) }
+    }
+}
+
+impl HashSum {
+    fn of(hash: blake3::Hash) -> Self {
         let mut limbs = [0; 4];
         for (limb, bytes) in limbs.iter_mut().zip(hash.as_bytes().as_chunks().0) {
             *limb = u64::from_le_bytes(*bytes);
@@ -71,6 +96,13 @@ impl CellSum {
 
 impl Aggregate for CellSum {
     fn add(&mut self, other: &Self) {
+        self.live.add(&other.live);
+        self.held.add(&other.held);
+    }
+}
+
+impl HashSum {
+    fn add(&mut self, other: &Self) {
         self.count += other.count;
         let mut carry = false;
         for (limb, add) in self.limbs.iter_mut().zip(other.limbs) {
@@ -87,7 +119,7 @@ const fn carrying_add(limb: u64, add: u64, carry: bool) -> (u64, bool) {
 }
 
 /// The hash of what a reader can find in a cell; `None` if that is nothing.
-fn cell_hash<K: Serialize, V: Serialize>(key: &K, cell: CellRef<'_, V>) -> Option<blake3::Hash> {
+fn live_hash<K: Serialize, V: Serialize>(key: &K, cell: CellRef<'_, V>) -> Option<blake3::Hash> {
     if !cell.is_live() {
         return None;
     }
@@ -106,6 +138,18 @@ fn cell_hash<K: Serialize, V: Serialize>(key: &K, cell: CellRef<'_, V>) -> Optio
         }
     }
     Some(hasher.finalize())
+}
+
+/// The hash of the dots in a cell.
+pub(crate) fn held_hash<K: Serialize, V>(
+    hash_key: &[u8; blake3::KEY_LEN],
+    key: &K,
+    cell: CellRef<'_, V>,
+) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_keyed(hash_key);
+    update(&mut hasher, key);
+    cell.entries().for_each(|(dot, _)| update(&mut hasher, &dot));
+    hasher.finalize()
 }
 
 /// Feeds the MessagePack form of `part`, which delimits itself.

@@ -39,6 +39,8 @@ pub struct Store<K, V> {
     horizon: VersionVector,
     /// Counts commits, so that a transaction on an older state is noticed.
     revision: u64,
+    /// Counts the changes that removed something without a dot that says so.
+    lapses: u64,
     origin: Origin,
 }
 
@@ -50,6 +52,7 @@ impl<K: CellKey, V: CellValue> Default for Store<K, V> {
             range_tombstones: RangeTombstones::default(),
             horizon: VersionVector::new(),
             revision: 0,
+            lapses: 0,
             origin: Origin::default(),
         }
     }
@@ -144,6 +147,13 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.revision
     }
 
+    /// How often something was removed here without a dot that says so: because it was collected, or
+    /// because a listing of somebody who had collected it did not name it. While this number stays, what
+    /// has changed can be told from the dots.
+    pub const fn lapses(&self) -> u64 {
+        self.lapses
+    }
+
     pub(crate) fn origin(&self) -> Origin {
         self.origin.share()
     }
@@ -221,6 +231,9 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let ranges: Vec<_> = delta.parts.iter().map(|part| part.range.clone()).collect();
         let mut commit = Commit::default();
         let mut index = IndexUpdate::default();
+        if delta.parts.iter().any(|part| part.coverage != Coverage::Difference) {
+            self.lapses += 1;
+        }
         for part in delta.parts {
             // No further than what is claimed to have been seen from now on: a horizon beyond that would
             // say nothing about this store, and cost everybody a listing.

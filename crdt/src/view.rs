@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cell::{Cell, CellRef};
 use crate::context::Context;
-use crate::fingerprint::{CellSum, Fingerprint};
+use crate::fingerprint::{CellSum, Fingerprint, held_hash};
 use crate::ordered_map::OrderedMap;
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
@@ -93,13 +93,45 @@ impl<K: CellKey, V: CellValue> View<K, V> {
     /// The fingerprint of a range. Costs the logarithm of the store, and a hash for every cell that
     /// changed since the last question.
     pub fn fingerprint(&self, range: &KeyRange<K>) -> Fingerprint {
-        self.sum(range).fingerprint()
+        self.sum(range).live.fingerprint()
     }
 
     /// The number of cells of a range in which a reader finds anything; costs as much as the
     /// fingerprint.
     pub fn live_count(&self, range: &KeyRange<K>) -> u64 {
-        self.sum(range).count
+        self.sum(range).live.count
+    }
+
+    /// Everything that is held in a range, tombstones included: the number of cells, and a fingerprint
+    /// that two views have in common when they hold the same dots there. Costs as much as
+    /// [`Self::fingerprint`].
+    pub fn holding(&self, range: &KeyRange<K>) -> (u64, Fingerprint) {
+        let sum = self.sum(range).held;
+        (sum.count, sum.fingerprint())
+    }
+
+    /// Cuts a range into at most `pieces` parts with about as many cells each. Looks at a few nodes of
+    /// the tree for each piece.
+    pub fn split(&self, range: &KeyRange<K>, pieces: usize) -> Vec<KeyRange<K>> {
+        let (start, end) = range.bounds();
+        let cuts = self.cells.separators(start, end, pieces.saturating_sub(1));
+        let starts = std::iter::once(range.start.clone()).chain(cuts.iter().cloned().map(Some));
+        let ends = cuts.iter().cloned().map(Some).chain([range.end.clone()]);
+        starts.zip(ends).map(|(start, end)| KeyRange::new(start, end)).collect()
+    }
+
+    /// A hash of the dots in each cell of a range, under a key of the caller's choice.
+    pub fn hashes<'a>(
+        &'a self,
+        range: &KeyRange<K>,
+        hash_key: &'a [u8; 32],
+    ) -> impl Iterator<Item = (&'a K, [u8; 16])> + use<'a, K, V> {
+        self.range(range).map(|(key, cell)| {
+            let mut short = [0; 16];
+            let hash = held_hash(hash_key, key, cell);
+            short.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
+            (key, short)
+        })
     }
 
     fn sum(&self, range: &KeyRange<K>) -> CellSum {

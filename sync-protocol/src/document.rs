@@ -7,7 +7,7 @@ pub use rejoin_crdt::path::Key;
 pub use rejoin_crdt::value::Value;
 pub(crate) use rejoin_crdt::wire::{
     DecodeError, Extract, PlaceTooLarge, decode_context, decode_delta, decode_version_vector,
-    decoded_bytes, encode_context, encode_version_vector, extract,
+    decoded_bytes, encode_context, encode_version_vector, extract, fit,
 };
 
 /// The state of one replica.

@@ -165,6 +165,12 @@ pub enum SessionError {
         /// What may.
         limit_bytes: usize,
     },
+    /// A message about a comparison that is not under way, or is malformed.
+    #[error("a message about the comparison that answers pull {id} is out of place or malformed")]
+    Comparison {
+        /// The pull.
+        id: u64,
+    },
     /// A single cell, or the range tombstones of one delta, exceed what the peer takes.
     #[error("a delta of one cell has {len_bytes} bytes, the peer takes {limit_bytes}")]
     DeltaTooLarge {
@@ -225,6 +231,7 @@ impl SessionError {
             Self::PullUnanswered { waited_ms } => (20, [*waited_ms, 0]),
             Self::Fruitless { pulls } => (21, [*pulls as u64, 0]),
             Self::Backlog { queued_bytes, limit_bytes } => (22, sizes(*queued_bytes, *limit_bytes)),
+            Self::Comparison { id } => (23, [*id, 0]),
             Self::DeltaTooLarge { len_bytes, limit_bytes } => (24, sizes(*len_bytes, *limit_bytes)),
             Self::Store => (25, [0, 0]),
             Self::PeerLimits { frame_bytes, delta_bytes } => {

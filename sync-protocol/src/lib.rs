@@ -96,15 +96,12 @@ mod inbox;
 mod knowledge;
 mod liveness;
 mod message;
+mod offer;
 mod outbox;
 mod output;
 mod random;
 mod segments;
 mod session;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "no message carries sketches yet")
-)]
 mod sketch;
 mod status;
 mod varint;

@@ -35,11 +35,21 @@ pub enum Kind {
     Error = 10,
     /// The sender ends the session in good order.
     Close = 11,
+    /// What the sender holds, range by range, to be compared.
+    Offer = 12,
+    /// Which of the offered ranges differ.
+    Verdict = 13,
+    /// Coded symbols of the cells in the ranges that differ.
+    Sketch = 14,
+    /// More of them are needed.
+    More = 15,
+    /// Which cells the answer shall bring.
+    Want = 16,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Hello,
         Self::Pull,
         Self::Delta,
@@ -51,6 +61,11 @@ impl Kind {
         Self::Credit,
         Self::Error,
         Self::Close,
+        Self::Offer,
+        Self::Verdict,
+        Self::Sketch,
+        Self::More,
+        Self::Want,
     ];
 
     /// The kind of this number.
@@ -72,6 +87,8 @@ impl Kind {
             Self::Pull | Self::Announce | Self::Ack | Self::Current => {
                 limits.frame_bytes.saturating_mul(4)
             }
+            // A frame of names, hashes or coded symbols, and what stands around them.
+            Self::Offer | Self::Sketch | Self::Want => limits.frame_bytes.saturating_mul(2),
             _ => 1 << 10,
         }
     }
@@ -135,6 +152,28 @@ pub(crate) enum Message {
     Close {
         code: u64,
     },
+    /// `id` is that of the pull that is answered, here and below.
+    Offer {
+        id: u64,
+        nonce: [u8; 16],
+        items: Vec<u8>,
+    },
+    Verdict {
+        id: u64,
+        verdict: Vec<u8>,
+    },
+    Sketch {
+        id: u64,
+        coded: Vec<u8>,
+    },
+    More {
+        id: u64,
+    },
+    /// Hashes and keys of cells; `None` is everything.
+    Want {
+        id: u64,
+        wanted: Option<(Vec<u8>, Vec<u8>)>,
+    },
 }
 
 /// The sender's whole state in a few bytes.
@@ -162,6 +201,11 @@ impl Message {
             Self::Credit(_) => Kind::Credit,
             Self::Error { .. } => Kind::Error,
             Self::Close { .. } => Kind::Close,
+            Self::Offer { .. } => Kind::Offer,
+            Self::Verdict { .. } => Kind::Verdict,
+            Self::Sketch { .. } => Kind::Sketch,
+            Self::More { .. } => Kind::More,
+            Self::Want { .. } => Kind::Want,
         }
     }
 
@@ -184,6 +228,14 @@ impl Message {
             }
             Self::Error { code, numbers: [a, b] } => Body::array(3).uint(*code).uint(*a).uint(*b),
             Self::Close { code } => Body::array(1).uint(*code),
+            Self::Offer { id, nonce, items } => Body::array(3).uint(*id).bin(nonce).bin(items),
+            Self::Verdict { id, verdict } => Body::array(2).uint(*id).bin(verdict),
+            Self::Sketch { id, coded } => Body::array(2).uint(*id).bin(coded),
+            Self::More { id } => Body::array(1).uint(*id),
+            Self::Want { id, wanted } => Body::array(3)
+                .uint(*id)
+                .optional_bin(wanted.as_ref().map(|(hashes, _)| hashes.as_slice()))
+                .optional_bin(wanted.as_ref().map(|(_, keys)| keys.as_slice())),
         };
         body.finish()
     }
@@ -191,10 +243,10 @@ impl Message {
     pub(crate) fn decode(kind: Kind, body: &[u8]) -> Result<Self, MessageError> {
         let known = match kind {
             Kind::Hello => HELLO_ELEMENTS,
-            Kind::Pull | Kind::Delta | Kind::Ack => 2,
+            Kind::Pull | Kind::Delta | Kind::Ack | Kind::Verdict | Kind::Sketch => 2,
             Kind::Current => 4,
-            Kind::Error => 3,
-            Kind::Announce | Kind::Ping | Kind::Pong | Kind::Credit | Kind::Close => 1,
+            Kind::Error | Kind::Offer | Kind::Want => 3,
+            Kind::Announce | Kind::Ping | Kind::Pong | Kind::Credit | Kind::Close | Kind::More => 1,
         };
         let mut fields = Fields::new(body, known)?;
         let message = match kind {
@@ -219,6 +271,18 @@ impl Message {
                 Self::Error { code: fields.uint()?, numbers: [fields.uint()?, fields.uint()?] }
             }
             Kind::Close => Self::Close { code: fields.uint()? },
+            Kind::Offer => Self::Offer {
+                id: fields.uint()?,
+                nonce: fields.id()?,
+                items: fields.bin()?.to_vec(),
+            },
+            Kind::Verdict => Self::Verdict { id: fields.uint()?, verdict: fields.bin()?.to_vec() },
+            Kind::Sketch => Self::Sketch { id: fields.uint()?, coded: fields.bin()?.to_vec() },
+            Kind::More => Self::More { id: fields.uint()? },
+            Kind::Want => Self::Want {
+                id: fields.uint()?,
+                wanted: owned(fields.optional_bin()?).zip(owned(fields.optional_bin()?)),
+            },
         };
         fields.finish(known)?;
         Ok(message)

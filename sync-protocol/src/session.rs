@@ -13,7 +13,9 @@
 //! The manner is that of the Rust QUIC implementation Quinn (`quinn-proto`).
 
 mod audit;
+mod comparing;
 mod handshake;
+mod offering;
 mod pulling;
 mod pulse;
 mod pushing;
@@ -37,7 +39,9 @@ use crate::segments;
 use crate::status::{State, Status, Traffic};
 
 use audit::Audit;
+use comparing::Comparing;
 pub use handshake::Peer;
+use offering::Offering;
 use pulling::Pulling;
 use pushing::Pushing;
 
@@ -53,6 +57,10 @@ pub struct Session {
     hold: Hold,
     pulling: Pulling,
     pushing: Pushing,
+    /// What is being compared to answer a pull of the peer.
+    offering: Option<Offering>,
+    /// What is being compared to answer the own pull.
+    comparing: Option<Comparing>,
     audit: Audit,
     liveness: Liveness,
     random: SplitMix64,
@@ -89,6 +97,8 @@ impl Session {
             hold: Hold::new(bounds.hold_bytes, times.hold_ms),
             pulling: Pulling::default(),
             pushing: Pushing::default(),
+            offering: None,
+            comparing: None,
             audit: Audit::new(now_ms),
             liveness: Liveness::new(
                 times.ping_ms,

@@ -32,7 +32,7 @@ mod tests;
 use blake3::Hasher;
 use thiserror::Error;
 
-pub(crate) use decoder::{Decoder, Difference};
+pub(crate) use decoder::Decoder;
 pub(crate) use encoder::Encoder;
 
 use crate::varint;

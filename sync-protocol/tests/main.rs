@@ -6,6 +6,7 @@ mod common;
 
 mod a_chain_forwards;
 mod audit_finds_damage;
+mod below_horizon;
 mod example_bytes;
 mod first_sync;
 mod garbage;

@@ -119,6 +119,30 @@ impl<K: Ord, C, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
         Range::between(&self.root, before, within)
     }
 
+    /// At most `most` positions strictly between two bounds that cut what lies there into pieces of
+    /// comparable size: bounds of nodes, or keys where there are few.
+    pub(crate) fn separators(&self, start: Bound<&K>, end: Bound<&K>, most: usize) -> Vec<K>
+    where
+        K: Clone,
+    {
+        let mut found = Vec::new();
+        // Each level has at least four times as many as the one above, so the last one costs the most.
+        for depth in 0..=self.root.height() {
+            found.clear();
+            self.root.separators((start, end), depth, &mut found);
+            found.dedup();
+            if found.len() >= most {
+                break;
+            }
+        }
+        let len = found.len();
+        let cut = |at: usize| found.get(((at + 1) * len / (most + 1)).min(len.saturating_sub(1)));
+        match len <= most {
+            true => found.into_iter().cloned().collect(),
+            false => (0..most).filter_map(cut).map(|key| (*key).clone()).collect(),
+        }
+    }
+
     /// The sum of the entries between two bounds.
     ///
     /// It visits O(log n) nodes besides those written since they were last summed. The entries of

@@ -9,6 +9,7 @@
     reason = "every index is the result of a search in the same node, unchanged since"
 )]
 
+use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
@@ -121,6 +122,52 @@ impl<K, C, S> Node<K, C, S> {
 }
 
 impl<K: Ord, C, S> Node<K, C, S> {
+    /// The number of levels below this one.
+    pub(super) fn height(&self) -> usize {
+        match &self.body {
+            Body::Leaf(_) => 0,
+            Body::Inner(children) => children.first().map_or(0, |child| 1 + child.node.height()),
+        }
+    }
+
+    /// The bounds of the children, down to `depth` levels below this one, and keys in a leaf, that lie
+    /// strictly between two bounds, in order.
+    pub(super) fn separators<'a>(
+        &'a self,
+        bounds: (Bound<&K>, Bound<&K>),
+        depth: usize,
+        found: &mut Vec<&'a K>,
+    ) {
+        let after_start = |key: &K| match bounds.0 {
+            Bound::Included(start) | Bound::Excluded(start) => key > start,
+            Bound::Unbounded => true,
+        };
+        let before_end = |key: &K| match bounds.1 {
+            Bound::Included(end) | Bound::Excluded(end) => key < end,
+            Bound::Unbounded => true,
+        };
+        match &self.body {
+            Body::Leaf(leaf) => {
+                found.extend(leaf.keys().iter().filter(|key| after_start(key) && before_end(key)));
+            }
+            Body::Inner(children) => {
+                for (at, child) in children.iter().enumerate() {
+                    let ends_in_time =
+                        children.get(at + 1).is_none_or(|next| after_start(&next.low));
+                    if at > 0 && !before_end(&child.low) {
+                        return;
+                    }
+                    if at > 0 && after_start(&child.low) {
+                        found.push(&child.low);
+                    }
+                    if depth > 0 && ends_in_time {
+                        child.node.separators(bounds, depth - 1, found);
+                    }
+                }
+            }
+        }
+    }
+
     pub(super) fn get(&self, key: &K) -> Option<&C> {
         let mut node = self;
         loop {

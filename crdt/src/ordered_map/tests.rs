@@ -366,3 +366,22 @@ fn a_map_can_be_shared_between_threads() {
     fn shareable<T: Send + Sync>(_: &T) {}
     shareable(&loaded(0));
 }
+
+#[test]
+fn separators_cut_a_range_into_pieces_of_comparable_size() {
+    let tree = loaded(10_000);
+    for (start, end) in [(0, 10_000), (10, 9_000), (4_000, 4_100), (70, 80), (5, 5)] {
+        for most in [1, 15, 100] {
+            let cuts = tree.separators(Bound::Included(&start), Bound::Excluded(&end), most);
+            assert!(cuts.is_sorted_by(|a, b| a < b), "{cuts:?}");
+            assert!(cuts.iter().all(|cut| *cut > start && *cut < end), "{cuts:?}");
+            let between = usize::from((end - start).saturating_sub(1_u16));
+            assert_eq!(cuts.len(), most.min(between), "{start} {end}");
+            let bounds = [&[start], cuts.as_slice(), &[end]].concat();
+            let longest =
+                bounds.windows(2).map(|pair| usize::from(pair[1] - pair[0])).max().unwrap();
+            assert!(longest <= 8 * (between / (most + 1)).max(1), "{longest} of {cuts:?}");
+        }
+    }
+    assert!(loaded(0).separators(Bound::Unbounded, Bound::Unbounded, 15).is_empty());
+}

@@ -54,6 +54,37 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         Delta { parts, horizon: self.horizon.clone(), fingerprint: None }
     }
 
+    /// Everything that somebody with the context `base` lacks, who is known to differ at `keys`, sorted,
+    /// and to hold the same as this store in all other cells of the ranges where `base` does not cover the
+    /// horizon.
+    pub fn delta_differing(&self, base: &Context<K>, keys: &[K]) -> Delta<K, V> {
+        let by_horizon = |base: &VersionVector| match base.covers(&self.horizon) {
+            true => Coverage::Difference,
+            false => Coverage::Differing,
+        };
+        self.parts_in(base, &KeyRange::full(), by_horizon, keys)
+    }
+
+    /// The ranges in which somebody with the context `base` lacks something and a difference could not
+    /// name every removal.
+    pub fn below_horizon(&self, base: &Context<K>) -> Vec<KeyRange<K>> {
+        let full = KeyRange::full();
+        let mut ranges: Vec<KeyRange<K>> = Vec::new();
+        for (own_range, upto) in self.view.context.segments_in(&full) {
+            for (range, base) in base.segments_in(&own_range) {
+                let base = base.meet(upto);
+                match ranges.last_mut() {
+                    _ if base == *upto || base.covers(&self.horizon) => {}
+                    Some(last) if last.end.is_some() && last.end == range.start => {
+                        last.end = range.end;
+                    }
+                    _ => ranges.push(range),
+                }
+            }
+        }
+        ranges
+    }
+
     /// The cells of `range` for somebody with the context `base`, as far as it differs, whatever has
     /// changed in them: with `coverage` [`Coverage::Complete`] all of them, else those at `keys`, in which
     /// the two sides differ.

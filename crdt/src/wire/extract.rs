@@ -49,11 +49,22 @@ pub fn extract(
     fingerprint: impl FnOnce() -> Option<Fingerprint>,
 ) -> Result<Option<Extract>, PlaceTooLarge> {
     let mut delta = store.delta_since(base);
+    if !delta.is_empty() && store.view().context().uniform().is_some() {
+        delta.fingerprint = fingerprint();
+    }
+    fit(delta, limits)
+}
+
+/// The first part of `delta` that fits the limits, ready to be sent; `None` if there is nothing in it.
+///
+/// # Errors
+/// When not even one place fits.
+pub fn fit(
+    mut delta: Delta<Key, Value>,
+    limits: &Limits,
+) -> Result<Option<Extract>, PlaceTooLarge> {
     if delta.is_empty() {
         return Ok(None);
-    }
-    if store.view().context().uniform().is_some() {
-        delta.fingerprint = fingerprint();
     }
     cut_before_cell(&mut delta, limits.cells_per_delta.max(1));
     cut_before_tombstone(&mut delta, limits.range_tombstones_per_delta.max(1));

@@ -37,7 +37,7 @@ mod weight;
 use std::collections::BTreeSet;
 
 pub use error::DecodeError;
-pub use extract::{Extract, PlaceTooLarge, extract};
+pub use extract::{Extract, PlaceTooLarge, extract, fit};
 pub use weight::decoded_bytes;
 
 use bounds::Bounds;

@@ -2,6 +2,7 @@
 
 use rejoin_crdt::{Dot, Limits, ReplicaId, VersionVector};
 
+use super::offering::COMPARES;
 use super::{Phase, Session};
 use crate::context_form::hash16;
 use crate::document::{Store, decode_version_vector, encode_version_vector};
@@ -49,7 +50,7 @@ impl Session {
             versions: VERSIONS,
             cluster: self.config.cluster.0,
             replica: self.config.replica,
-            features: self.config.features,
+            features: self.config.features | COMPARES,
             credit_bytes: self.config.bounds.credit_bytes,
             limits: self.config.limits,
             horizon: horizon_form(store.horizon()),
@@ -82,7 +83,7 @@ impl Session {
         self.outbox.limit_frames(frame_bytes);
         self.outbox.grant(hello.credit_bytes);
         let (replica, admission) = (hello.replica, hello.admission);
-        let features = hello.features & self.config.features;
+        let features = hello.features & (self.config.features | COMPARES);
         self.phase =
             Phase::Open(Box::new(Peer { version, replica, limits, features, horizon, admission }));
         self.event(Event::Connected { peer: replica, version });

@@ -43,7 +43,7 @@ impl Pulling {
 
     /// A frame came: if it is of a delta, the answer may be on its way.
     pub(super) fn progress(&mut self, kind: Kind, now_ms: u64) {
-        if kind == Kind::Delta
+        if matches!(kind, Kind::Delta | Kind::Offer | Kind::Sketch)
             && let Some(asked) = &mut self.asked
         {
             asked.progress_ms = now_ms;

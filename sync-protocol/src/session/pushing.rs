@@ -46,6 +46,11 @@ impl Pushing {
         self.announce_ms = Some(self.announce_ms.map_or(at_ms, |due| due.min(at_ms)));
     }
 
+    /// Answers pull `id` as soon as a delta can leave.
+    pub(super) const fn ask(&mut self, id: u64) {
+        self.asked = Some(id);
+    }
+
     /// When something is to be told.
     pub(super) fn deadline_ms(&self) -> Option<u64> {
         self.announce_ms.into_iter().chain(self.tell_ms).min()
@@ -77,7 +82,8 @@ impl Session {
         if self.knowledge.heard().is_none() || id == 0 {
             return Err(SessionError::PullWithoutContext { id });
         }
-        self.pushing.asked = Some(id);
+        self.pushing.ask(id);
+        self.offering = None;
         self.ask_later(store.view().context());
         Ok(())
     }
@@ -105,10 +111,10 @@ impl Session {
     }
 
     fn answer(&mut self, id: u64, store: &Store) -> Result<(), SessionError> {
-        let Some((peer, base)) = self.peer().zip(self.knowledge.heard()) else { return Ok(()) };
         let is_audit = self.audit.is_due(self.now_ms);
-        match extract(store, base, &peer.limits, || is_audit.then(|| root_fingerprint(store)))? {
+        match self.extract_or_offer(id, store, is_audit)? {
             Some(extract) => self.send(id, &extract),
+            None if self.is_offering(id) => {}
             None => {
                 let context = self.knowledge.tell(store.view().context());
                 let current = Current { id, wants_answer: false, context, fingerprint: None };

@@ -4,6 +4,9 @@
 //! turn comes it is decoded, validated and authorised, and its base is compared with the own context:
 //! the delta before it may be what it builds on.
 
+use std::collections::BTreeSet;
+
+use super::offering::Wanted;
 use super::{Phase, Session};
 use crate::document::{Store, decode_delta, decoded_bytes};
 use crate::error::{CloseReason, SessionError};
@@ -11,6 +14,7 @@ use crate::frame::Frame;
 use crate::hold::Arrived;
 use crate::inbox::{Applying, Waiting};
 use crate::message::{Kind, Message};
+use crate::offer::{read_hashes, read_keys};
 use crate::output::{Event, Output};
 use crate::segments;
 
@@ -101,9 +105,22 @@ impl Session {
             Message::Error { code, numbers: [a, b] } => {
                 return Err(SessionError::ByPeer { code, a, b });
             }
+            Message::Offer { id, nonce, items } => self.offered(id, nonce, &items, store)?,
+            Message::Verdict { id, verdict } => self.judged(id, &verdict, store)?,
+            Message::Sketch { id, coded } => self.sketched(id, &coded, store)?,
+            Message::More { id } => self.sketch_on(id)?,
+            Message::Want { id, wanted } => self.wanted(id, wanted)?,
             Message::Close { code } => self.end(None, CloseReason::Remote { code }),
         }
         Ok(())
+    }
+
+    fn wanted(&mut self, id: u64, wanted: Option<(Vec<u8>, Vec<u8>)>) -> Result<(), SessionError> {
+        let Some((hashes, keys)) = wanted else { return self.want(id, Wanted::Everything) };
+        let hashes = read_hashes(&hashes).map(BTreeSet::from_iter);
+        let keys = read_keys(&keys, &self.config.limits);
+        let (hashes, keys) = hashes.zip(keys).ok_or(SessionError::Comparison { id })?;
+        self.want(id, Wanted::Cells { hashes, keys })
     }
 
     /// Takes the context form of a message.

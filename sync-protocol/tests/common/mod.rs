@@ -82,18 +82,27 @@ pub(crate) struct Net {
     pub(crate) sites: Vec<Site>,
     pub(crate) links: Vec<[End; 2]>,
     pub(crate) now_ms: u64,
+    begins_stalled: bool,
 }
 
 impl Net {
     /// So many empty replicas, not connected.
     pub(crate) fn new(sites: usize) -> Self {
         let sites = (1..=sites).map(|number| Site::new(number as u128)).collect();
-        Self { sites, links: Vec::new(), now_ms: 1_000 }
+        Self { sites, links: Vec::new(), now_ms: 1_000, begins_stalled: false }
     }
 
     /// Connects two sites and exchanges what can be exchanged at once.
     pub(crate) fn connect(&mut self, a: usize, b: usize) -> usize {
         self.connect_with(a, b, |_, _| {})
+    }
+
+    /// Connects two sites by a connection on which nothing arrives yet.
+    pub(crate) fn connect_stalled(&mut self, a: usize, b: usize) -> usize {
+        self.begins_stalled = true;
+        let link = self.connect(a, b);
+        self.begins_stalled = false;
+        link
     }
 
     /// Connects two sites; `adjust` may change the configuration of side 0 and side 1.
@@ -113,7 +122,7 @@ impl Net {
                 site,
                 session: Session::new(config, &self.sites[site].store, self.now_ms),
                 inbound: Vec::new(),
-                is_stalled: false,
+                is_stalled: self.begins_stalled,
                 is_store_stalled: false,
                 refusal: None,
                 events: Vec::new(),
@@ -125,6 +134,13 @@ impl Net {
         self.links.push(link);
         self.run();
         at
+    }
+
+    /// Lets the bytes that wait for one side of a stalled connection arrive, and those alone.
+    pub(crate) fn release(&mut self, link: usize, side: usize) {
+        self.end(link, side).is_stalled = false;
+        self.step(link, side);
+        self.end(link, side).is_stalled = true;
     }
 
     /// Writes at a site and tells its sessions.
