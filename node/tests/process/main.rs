@@ -15,5 +15,6 @@ mod export;
 mod import;
 mod page;
 mod refusal;
+mod second;
 mod stop;
 mod watch;
