@@ -2,7 +2,8 @@
 
 use quickcheck::quickcheck;
 
-use super::{Coded, Decoder, Difference, Encoder, Key, SketchError};
+use super::decoder::Difference;
+use super::{Coded, Decoder, Encoder, Key, SketchError};
 use crate::random::SplitMix64;
 
 const KEY: [u8; 32] = [7; 32];
