@@ -113,6 +113,13 @@ impl<V: Clone + PartialEq> Cell<V> {
         turnover
     }
 
+    /// Takes collected removals out.
+    pub(crate) fn forget(&mut self, dots: &[LocalDot]) -> Turnover {
+        let mut turnover = Turnover::default();
+        self.retain(&mut turnover, |local, _| !dots.contains(&local));
+        turnover
+    }
+
     /// Puts `entry` in the place of every value and tombstone: a write that has seen them all.
     pub(crate) fn supersede(&mut self, local: LocalDot, entry: Entry<V>, lives: &Lives) {
         self.retain(&mut Turnover::default(), |_, e| !e.is_value() && !e.is_tombstone());
@@ -199,6 +206,11 @@ impl<V> Cell<V> {
 
     pub(crate) fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// Whether there is anything here that may be collected some day.
+    pub(crate) fn holds_removal(&self) -> bool {
+        self.entries().any(Entry::is_removal)
     }
 
     pub(crate) fn locals(&self) -> impl Iterator<Item = LocalDot> + '_ {

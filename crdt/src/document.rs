@@ -30,8 +30,9 @@ use crate::ordered_map::OrderedMap;
 use crate::path::{IntoPath, Key, Path, TypeTag, clash};
 use crate::range::KeyRange;
 use crate::replica::ReplicaId;
+use crate::stability::Stability;
 use crate::staged::Staged;
-use crate::store::{Commit, JoinError, StaleTransaction, Store};
+use crate::store::{Collected, Commit, JoinError, StaleTransaction, Store};
 use crate::value::Value;
 use crate::view::View;
 
@@ -76,6 +77,10 @@ pub struct Changes {
     pub cells: Vec<Key>,
     /// The ranges of keys in which a deletion took everything that it had seen.
     pub deleted: Vec<KeyRange<Key>>,
+    /// Whether this is everything that changed. Otherwise removals were collected that the older
+    /// context had not seen: keys are gone without being listed, and only comparing with what is there
+    /// now tells which.
+    pub is_complete: bool,
 }
 
 impl Document {
@@ -156,6 +161,16 @@ impl Document {
         Ok(commit)
     }
 
+    /// Forgets the removals that nobody can need any more, all at once; readers find what they found
+    /// before. Does nothing while the document is hydrating.
+    pub fn collect(&mut self, stability: &Stability) -> Collected<Key> {
+        // Of a key whose type is not known here, the stronger rule is safe.
+        let removal_beats_write = |key: &Key| key.tag().is_none_or(TypeTag::removal_beats_write);
+        let collected = self.store.collect(stability, removal_beats_write);
+        self.index(&collected.commit);
+        collected
+    }
+
     /// Attaches a resolver to everything at and below a path.
     pub fn attach_resolver(&mut self, path: impl IntoPath, resolver: Resolver) {
         Arc::make_mut(&mut self.resolvers).insert(path.into_path(), resolver);
@@ -164,7 +179,12 @@ impl Document {
     /// What changed since somebody had seen `since`. Costs the changes, not the document.
     pub fn changes_since(&self, since: &Context<Key>) -> Changes {
         let context = self.store.view().context();
-        let mut changes = Changes { upto: context.clone(), cells: Vec::new(), deleted: Vec::new() };
+        let mut changes = Changes {
+            upto: context.clone(),
+            cells: Vec::new(),
+            deleted: Vec::new(),
+            is_complete: since.covers(&KeyRange::full(), self.store.horizon()),
+        };
         for (range, upto) in context.segments_in(&KeyRange::full()) {
             for (range, base) in since.segments_in(&range) {
                 changes.cells.extend(self.store.changed_since(base, upto, &range));

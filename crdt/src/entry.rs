@@ -107,6 +107,11 @@ impl<V> Entry<V> {
         matches!(self, Self::Tombstone(_))
     }
 
+    /// Whether the entry is there only to keep something else from coming back.
+    pub(crate) const fn is_removal(&self) -> bool {
+        matches!(self, Self::Tombstone(_) | Self::Reset(_))
+    }
+
     /// The value, if the entry is one.
     pub const fn value(&self) -> Option<&V> {
         match self {

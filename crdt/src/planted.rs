@@ -52,10 +52,23 @@ pub enum Bug {
     ContextReplaced,
     /// A resolution supersedes what arrived after its author had looked, too.
     ResolutionSupersedesEverything,
+    /// A tombstone goes when every member has acknowledged it, also where it beats concurrent writes.
+    TombstoneDroppedWhenAllAcknowledged,
+    /// A receiver does not take over the horizon of a delta.
+    HorizonNotInherited,
+    /// A reset goes although its owners may still write, or have written, without having seen it.
+    ResetCollectedWithoutItsOwner,
 }
 
 impl Bug {
-    /// Every planted bug of this crate.
+    /// Planted bugs that show only where removals are collected.
+    pub const COLLECTION: [Self; 3] = [
+        Self::TombstoneDroppedWhenAllAcknowledged,
+        Self::HorizonNotInherited,
+        Self::ResetCollectedWithoutItsOwner,
+    ];
+
+    /// Every other planted bug of this crate.
     pub const ALL: [Self; 22] = [
         Self::OneRemovalPerCell,
         Self::PartialDeltaAdvancesWholeContext,

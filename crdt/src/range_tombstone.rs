@@ -94,6 +94,11 @@ impl<K: Ord + Clone> RangeTombstones<K> {
         others.is_some_and(|others| others.iter().any(|other| other.seen != piece.seen))
     }
 
+    /// Takes the tombstones out whose dot may be forgotten, and names them.
+    pub(crate) fn forget(&mut self, may_go: impl Fn(Dot) -> bool) -> Vec<Dot> {
+        self.by_dot.extract_if(.., |dot, _| may_go(*dot)).map(|(dot, _)| dot).collect()
+    }
+
     /// The range tombstones named by the dots in `ahead` that meet `range`, cut to it.
     pub(crate) fn in_range<'a>(
         &'a self,

@@ -4,6 +4,7 @@
 //! replicas are [joined](Store::join), and deltas for other replicas are
 //! [extracted](Store::delta_since). Each becomes visible as a whole or not at all (invariant I9).
 
+mod collection;
 mod difference;
 mod verify;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use thiserror::Error;
 
+pub use collection::Collected;
 pub use verify::Violation;
 
 use crate::cell::{Cell, Turnover};
@@ -29,12 +31,15 @@ use crate::staged::{Origin, Staged};
 use crate::version_vector::{Ahead, VersionVector};
 use crate::view::{CellKey, CellValue, View};
 
+use collection::Removals;
+
 /// The state of one replica.
 #[derive(Clone, Debug)]
 pub struct Store<K, V> {
     view: View<K, V>,
     index: Index<K>,
     range_tombstones: RangeTombstones<K>,
+    removals: Removals<K>,
     /// Every tombstone that was collected, here or at a replica whose state was joined here.
     horizon: VersionVector,
     /// Counts commits, so that a transaction on an older state is noticed.
@@ -50,6 +55,7 @@ impl<K: CellKey, V: CellValue> Default for Store<K, V> {
             view: View::default(),
             index: Index::default(),
             range_tombstones: RangeTombstones::default(),
+            removals: Removals::default(),
             horizon: VersionVector::new(),
             revision: 0,
             lapses: 0,
@@ -237,7 +243,9 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         for part in delta.parts {
             // No further than what is claimed to have been seen from now on: a horizon beyond that would
             // say nothing about this store, and cost everybody a listing.
-            self.horizon.join(&delta.horizon.meet(&part.upto));
+            if !planted(Bug::HorizonNotInherited) {
+                self.horizon.join(&delta.horizon.meet(&part.upto));
+            }
             self.join_part(part, &mut index, &mut commit);
         }
         self.finish(index, &commit);
@@ -350,6 +358,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             return;
         }
         let (cell, is_new) = self.view.cells.entry_or_insert_with(&sent.key, Cell::default);
+        let held = cell.holds_removal();
         let turnover = cell.join(sent, own, upto, *coverage, &self.view.lives);
         debug_assert!(
             !is_difference
@@ -359,6 +368,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             "invariant I4: a dot was removed, and nothing came that dominates it"
         );
         let dots = cell.len();
+        self.removals.note(&sent.key, held, cell.holds_removal());
         if cell.is_empty() {
             self.view.cells.remove(&sent.key);
         }
@@ -410,8 +420,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let keys: Vec<K> = self.view.cells.range(start, end).map(|(key, _)| key.clone()).collect();
         for key in keys {
             let Some(cell) = self.view.cells.get_mut(&key) else { continue };
+            let held = cell.holds_removal();
             let turnover = cell.bury(&tombstone.seen, &self.view.lives);
             let dots = cell.len();
+            self.removals.note(&key, held, cell.holds_removal());
             if cell.is_empty() {
                 self.view.cells.remove(&key);
             }
@@ -431,13 +443,14 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         commit: &mut Commit<K>,
     ) {
         let fresh: Vec<_> = cell.locals().collect();
-        let is_empty = cell.is_empty();
+        let (is_empty, holds) = (cell.is_empty(), cell.holds_removal());
         let old = if is_empty {
             self.view.cells.remove(&key)
         } else {
             self.view.cells.insert(key.clone(), cell)
         };
         let is_new = old.is_none();
+        self.removals.note(&key, old.as_ref().is_some_and(Cell::holds_removal), holds);
         let old: Vec<_> = old.iter().flat_map(Cell::locals).collect();
         let turnover = Turnover {
             born: fresh.iter().filter(|dot| !old.contains(dot)).copied().collect(),

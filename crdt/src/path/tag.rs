@@ -61,6 +61,15 @@ impl TypeTag {
         TypeTag::ALL.into_iter().find(|tag| tag.to_byte() == byte)
     }
 
+    /// Says whether a removal beats a concurrent write. Only members may write such types: when a
+    /// tombstone can be collected depends on who may still write.
+    pub const fn removal_beats_write(self) -> bool {
+        matches!(
+            self,
+            TypeTag::RegisterLwwDelete | TypeTag::DisableWinsFlag | TypeTag::RemoveWinsElement
+        )
+    }
+
     /// Says whether cells of this type are elements of a set.
     pub const fn is_set_element(self) -> bool {
         matches!(self, TypeTag::SetElement | TypeTag::RemoveWinsElement)

@@ -49,6 +49,23 @@ pub enum Violation<K> {
         /// The key of the cell.
         key: K,
     },
+    /// The list of cells to collect from is not what it should be.
+    #[error("whether {key:?} holds a removal is listed wrongly")]
+    RemovalList {
+        /// The key of the cell.
+        key: K,
+    },
+    /// The list of cells to collect from names cells that are gone.
+    #[error("{listed} cells are listed to hold removals, {found} do")]
+    RemovalCount {
+        /// How many are listed.
+        listed: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// I4: something was collected that was never incorporated.
+    #[error("I4: the horizon is not under the context")]
+    HorizonAboveContext,
     /// I6: the own dots are not the same for every key.
     #[error("I6: the own component differs between segments")]
     OwnComponent,
@@ -60,12 +77,17 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// # Errors
     /// Names the first rule that does not hold.
     pub fn verify(&self, own: Option<ReplicaId>) -> Result<(), Violation<K>> {
-        let mut dots = Vec::new();
+        let (mut dots, mut removals) = (Vec::new(), 0);
         for (key, cell) in self.view.range(&KeyRange::full()) {
             let context = self.view.context.at(key);
             let names: Vec<Dot> = cell.entries().map(|(dot, _)| dot).collect();
             if names.is_empty() || !names.is_sorted_by(|a, b| a < b) {
                 return Err(Violation::CellOrder { key: key.clone() });
+            }
+            let holds = cell.cell.holds_removal();
+            removals += usize::from(holds);
+            if holds != self.removals.contains(key) {
+                return Err(Violation::RemovalList { key: key.clone() });
             }
             for (dot, entry) in cell.entries() {
                 if !context.contains(dot) {
@@ -86,6 +108,13 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let mut pairs = dots.iter().zip(dots.iter().skip(1));
         if let Some((dot, _)) = pairs.find(|(a, b)| a == b) {
             return Err(Violation::RepeatedDot { dot: *dot });
+        }
+        if removals != self.removals.len() {
+            return Err(Violation::RemovalCount { listed: self.removals.len(), found: removals });
+        }
+        // While segments differ, some may not have reached what was collected elsewhere.
+        if self.view.context.uniform().is_some_and(|own| !own.covers(&self.horizon)) {
+            return Err(Violation::HorizonAboveContext);
         }
         let own_seqs = own.map(|own| {
             self.view
