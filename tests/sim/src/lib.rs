@@ -11,6 +11,7 @@
     reason = "a position unknown to the world is a mistake of the simulator and must stop it"
 )]
 
+mod collecting;
 mod judge;
 mod laws;
 mod network;
@@ -19,6 +20,7 @@ mod site;
 mod workload;
 mod world;
 
+pub use collecting::Collecting;
 pub use laws::Mix;
 pub use network::Network;
 pub use report::{Failure, Tally};
@@ -44,4 +46,15 @@ pub fn run_sessions(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
     let outcome = (0..shape.steps).try_for_each(|_| network.step()).and_then(|()| network.heal());
     outcome.map_err(|failure| failure.replayed_by("sessions", shape))?;
     Ok(network.into_tally())
+}
+
+/// Runs one history in which replicas collect removals, and returns what it did.
+///
+/// # Errors
+/// Says what differed from the oracle, at which step.
+pub fn run_collecting(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
+    let mut world = Collecting::new(seed, shape);
+    let outcome = (0..shape.steps).try_for_each(|_| world.step()).and_then(|()| world.heal());
+    outcome.map_err(|failure| failure.replayed_by("collecting", shape))?;
+    Ok(world.into_tally())
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use rejoin_crdt::planted::{Bug, plant};
-use rejoin_sim::{Shape, run, run_sessions};
+use rejoin_sim::{Shape, run, run_collecting, run_sessions};
 
 /// Replays simulated histories, event for event.
 #[derive(Parser)]
@@ -39,6 +39,8 @@ enum Lane {
     Deltas,
     /// Sessions of the protocol.
     Sessions,
+    /// Deltas and acknowledgements; removals are collected.
+    Collecting,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -49,9 +51,12 @@ enum Size {
 }
 
 fn bug(name: &str) -> Result<Bug, String> {
-    let known = || Bug::ALL.map(|bug| format!("{bug:?}")).join(", ");
-    let found = Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == name);
-    found.ok_or_else(|| format!("planted bugs are: {}", known()))
+    let known = || Bug::ALL.into_iter().chain(Bug::COLLECTION).map(|bug| (format!("{bug:?}"), bug));
+    let found = known().find(|(known, _)| known == name).map(|(_, bug)| bug);
+    found.ok_or_else(|| {
+        let names: Vec<_> = known().map(|(name, _)| name).collect();
+        format!("planted bugs are: {}", names.join(", "))
+    })
 }
 
 fn main() -> ExitCode {
@@ -67,6 +72,7 @@ fn main() -> ExitCode {
         let history = match options.lane {
             Lane::Deltas => run(seed, &shape),
             Lane::Sessions => run_sessions(seed, &shape),
+            Lane::Collecting => run_collecting(seed, &shape),
         };
         match history {
             Ok(one) => tally += one,

@@ -40,6 +40,20 @@ pub struct Tally {
     pub resolutions: u64,
     /// Comparisons of two replicas with equal contexts.
     pub audits: u64,
+    /// Tombstones that were collected.
+    pub collected_tombstones: u64,
+    /// The ones among them of types in which a removal beats a concurrent write.
+    pub collected_winners: u64,
+    /// Resets of counters that were collected.
+    pub collected_resets: u64,
+    /// Range tombstones that were collected.
+    pub collected_range_tombstones: u64,
+    /// Collections that found nothing to forget.
+    pub idle_collections: u64,
+    /// Deltas that could not be made, because the receiver lay below the horizon.
+    pub below_horizon: u64,
+    /// Members that retired.
+    pub retired: u64,
 }
 
 impl AddAssign for Tally {
@@ -60,6 +74,13 @@ impl AddAssign for Tally {
         self.segmented_deletions += other.segmented_deletions;
         self.resolutions += other.resolutions;
         self.audits += other.audits;
+        self.collected_tombstones += other.collected_tombstones;
+        self.collected_winners += other.collected_winners;
+        self.collected_resets += other.collected_resets;
+        self.collected_range_tombstones += other.collected_range_tombstones;
+        self.idle_collections += other.idle_collections;
+        self.below_horizon += other.below_horizon;
+        self.retired += other.retired;
     }
 }
 

@@ -6,14 +6,14 @@ use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError};
 use rejoin_crdt::{
-    AuthorisedDelta, Authority, Commit, Context, Coverage, Delta, Dot, InvalidDelta, JoinError,
-    KeyRange, Limits, ReplicaId, Staged,
+    AuthorisedDelta, Authority, Collected, Commit, Context, Coverage, Delta, Dot, InvalidDelta,
+    JoinError, KeyRange, Limits, ReplicaId, Stability, Staged, VersionVector,
 };
 use rejoin_oracle::Op;
 
 use crate::judge::Judge;
 use crate::report::Tally;
-use crate::workload::{operation, perform, subtree};
+use crate::workload::{Place, is_member_only, operation, perform, subtree};
 
 pub(crate) struct Site {
     document: Document,
@@ -22,6 +22,8 @@ pub(crate) struct Site {
     skew_ms: u64,
     /// A conflict that somebody has looked at here and not resolved yet.
     noticed: Option<(usize, Conflict)>,
+    /// Whether collection waits for it, so that it may write every type.
+    pub(crate) is_member: bool,
 }
 
 /// Replicas with ids in random order, since nothing may depend on who is greater, some of them with a
@@ -49,7 +51,7 @@ pub(crate) enum Refused {
 
 impl Site {
     fn new(replica: ReplicaId, skew_ms: u64) -> Self {
-        Self { document: Document::default(), replica, skew_ms, noticed: None }
+        Self { document: Document::default(), replica, skew_ms, noticed: None, is_member: true }
     }
 
     /// A replica that never writes.
@@ -142,9 +144,14 @@ impl Site {
         } else if rng.u8(..4) == 0 {
             return self.resolve(rng, now_ms, at, judge, tally);
         }
+        let may_write = |at: &usize| self.is_member || !is_member_only(judge.places[*at].kind);
+        let writable: Vec<usize> = (0..judge.places.len()).filter(may_write).collect();
+        if writable.is_empty() {
+            return Ok(());
+        }
         let count = if rng.u8(..4) == 0 { rng.usize(2..4) } else { 1 };
         let random_op = |_| {
-            let place = rng.usize(..judge.places.len());
+            let place = writable[rng.usize(..writable.len())];
             (place, operation(rng, judge.places[place].kind))
         };
         let plan: Vec<(usize, Op)> = (0..count).map(random_op).collect();
@@ -171,7 +178,8 @@ impl Site {
     /// Looks at one of the registers that are in conflict.
     fn notice(&mut self, rng: &mut Rng, judge: &Judge) {
         let view = self.view();
-        let contested = judge.places.iter().enumerate();
+        let writable = |place: &Place| self.is_member || !is_member_only(place.kind);
+        let contested = judge.places.iter().enumerate().filter(|(_, place)| writable(place));
         let contested =
             contested.filter_map(|(at, place)| Some((at, view.conflicts(&place.path).next()?)));
         self.noticed = rng.choice(contested.collect::<Vec<_>>());
@@ -231,6 +239,15 @@ impl Site {
             judge.deleted(at, self.replica, before, &commit);
         }
         Ok(())
+    }
+
+    /// What is incorporated for every key. A simulated replica loses nothing, so this is durable.
+    pub(crate) fn acknowledgement(&self) -> VersionVector {
+        self.context().floor()
+    }
+
+    pub(crate) fn collect(&mut self, stability: &Stability) -> Collected<Key> {
+        self.document.collect(stability)
     }
 
     /// Saves the whole state and loads it into an empty document.

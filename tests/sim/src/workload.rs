@@ -71,6 +71,11 @@ fn place(group: u32, name: u32, kind: Kind) -> Place {
     Place { path, key, kind, name }
 }
 
+/// Whether a removal of this kind beats a concurrent write, so that only members may write it.
+pub(crate) const fn is_member_only(kind: Kind) -> bool {
+    matches!(kind, Kind::LwwDeleteRegister | Kind::DisableWinsFlag | Kind::RemoveWinsElement)
+}
+
 const fn tag(kind: Kind) -> TypeTag {
     match kind {
         Kind::LwwDeleteRegister => TypeTag::RegisterLwwDelete,
