@@ -1,8 +1,8 @@
 //! Damage never gives a wrong record or a wrong proof of life.
 
-use rejoin_storage::{End, Life, MemoryDisk, Slot, Write, recover};
+use rejoin_storage::{End, Life, MemoryDisk, MemoryPlace, Slot, Write, recover};
 
-use crate::common::{append, close, copied, next_seq, open_at, texts, used_log, write};
+use crate::common::{append, close, copied, next_seq, open_at, reserve, texts, used_log, write};
 
 #[test]
 fn no_flipped_bit_gives_a_wrong_record_or_a_proof_of_life() {
@@ -52,5 +52,23 @@ fn a_record_missing_in_the_middle_is_damage() {
     bytes.drain(begins..begins + 13 + 3 + 16);
     let recovered = recover(&MemoryDisk::from_bytes(Vec::new(), bytes)).unwrap();
     assert!(matches!(recovered.end, End::Damaged { .. }));
+    assert_eq!(texts(&recovered.records), ["one"]);
+}
+
+#[test]
+fn a_leftover_of_another_log_does_not_check_out_at_the_same_place() {
+    let (log, _) = used_log();
+    let other = {
+        let mut log = open_at(MemoryDisk::default(), MemoryPlace::default(), 7).storage;
+        reserve(&mut log, 100, 8).unwrap();
+        append(&mut log, "uno").unwrap();
+        append(&mut log, "due").unwrap();
+        log
+    };
+    let (bytes, leftover) = (log.disk().bytes(Slot::B), other.disk().bytes(Slot::B));
+    assert_eq!(bytes.len(), leftover.len());
+    let second = bytes.windows(3).position(|window| window == b"two").unwrap() - 13;
+    let mixed = [&bytes[..second], &leftover[second..]].concat();
+    let recovered = recover(&MemoryDisk::from_bytes(Vec::new(), mixed)).unwrap();
     assert_eq!(texts(&recovered.records), ["one"]);
 }

@@ -73,7 +73,11 @@ fn a_close_whose_sync_failed_is_no_proof() {
         disk.set_plan(FAILING);
         assert!(matches!(close(&mut log, 1, 3), Err(StorageError::OutcomeUnknown(_))));
         disk.set_plan(FaultPlan::NONE);
-        let opened = open_at(disk, place, 4);
+        // The cache shows a close that may not be on the device: nothing may be built upon it.
+        let mut opened = open_at(disk.clone(), place.clone(), 4);
         assert!(matches!(opened.life, Life::New { .. }));
+        append(&mut opened.storage, "two").unwrap();
+        disk.crash();
+        assert_eq!(texts(&open_at(disk, place, 5).records), ["one", "two"]);
     }
 }

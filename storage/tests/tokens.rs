@@ -1,6 +1,6 @@
 //! Copies of a log do not write under the id of the original.
 
-use rejoin_storage::{Life, MemoryPlace, WhyNew};
+use rejoin_storage::{FaultPlan, FaultyDisk, Life, MemoryDisk, MemoryPlace, WhyNew};
 
 use crate::common::{append, close, copied, next_seq, open_at, reserve, texts, used_log};
 
@@ -60,14 +60,26 @@ fn a_new_life_does_not_inherit_the_old_reservation() {
 }
 
 #[test]
+fn from_the_beginning_of_a_reservation_no_older_copy_matches() {
+    let (disk, place) = (FaultyDisk::new(1, FaultPlan::NONE), MemoryPlace::default());
+    let mut log = open_at(disk.clone(), place.clone(), 1).storage;
+    reserve(&mut log, 100, 2).unwrap();
+    let copy = disk.copy(2);
+    append(&mut log, "one").unwrap();
+    disk.power_off_after(0);
+    assert!(reserve(&mut log, 200, 3).is_err());
+    assert_eq!(open_at(copy, place, 4).life, Life::New { why: WhyNew::TokenDiffers });
+}
+
+#[test]
 fn an_empty_disk_has_no_life() {
-    let opened = open_at(rejoin_storage::MemoryDisk::default(), MemoryPlace::default(), 1);
+    let opened = open_at(MemoryDisk::default(), MemoryPlace::default(), 1);
     assert_eq!(opened.life, Life::New { why: WhyNew::Empty });
 }
 
 #[test]
 fn a_disk_that_was_replaced_by_an_empty_one_begins_a_new_life() {
     let (_, place) = used_log();
-    let opened = open_at(rejoin_storage::MemoryDisk::default(), place, 3);
+    let opened = open_at(MemoryDisk::default(), place, 3);
     assert_eq!(opened.life, Life::New { why: WhyNew::Empty });
 }
