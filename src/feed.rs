@@ -28,14 +28,16 @@ impl Feed {
         &self.since
     }
 
-    /// What changed since the last batch; `None` if nothing did.
+    /// What changed since the last batch; `None` if nothing did. Changes of the member list are passed
+    /// over.
     pub fn poll(&mut self) -> Option<Changes> {
         let changes = self.replica.changes_since(&self.since);
         if changes.upto == self.since {
             return None;
         }
         self.since.clone_from(&changes.upto);
-        Some(changes)
+        let is_empty = changes.cells.is_empty() && changes.deleted.is_empty();
+        (!is_empty).then_some(changes)
     }
 
     /// As [`Self::poll`], but waits up to `timeout` for something to change.

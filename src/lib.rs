@@ -33,6 +33,7 @@
 #[cfg(feature = "env")]
 pub mod env;
 mod feed;
+mod membership;
 #[cfg(feature = "net")]
 pub mod net;
 mod observer;
@@ -42,14 +43,19 @@ mod shared;
 pub use feed::Feed;
 pub use observer::{Observer, Origin};
 pub use rejoin_crdt::document::{
-    Candidate, Changes, Conflict, Document, DocumentStore, DocumentView, Reading, Resolver, Tx,
-    WriteError,
+    Candidate, Changes, Conflict, Document, DocumentStore, DocumentView, Inadmissible, Member,
+    MemberError, MemberState, Members, Reading, Resolver, Tx, WriteError, members_range,
 };
 pub use rejoin_crdt::*;
 pub use replica::{
     Applied, ApplyError, Builder, Committed, DeltaError, Environment, LoadReport, Replica,
     ResolveError, Status, TransactError,
 };
+
+/// The examples of `docs/members.md`, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/members.md")]
+struct MembersPage;
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use rejoin_crdt::document::{
-    Candidate, Changes, Conflict, Document, DocumentView, Resolver, TransactionTooLarge, Tx,
-    WriteError,
+    Candidate, Changes, Conflict, Document, DocumentJoinError, DocumentView, Inadmissible,
+    Resolver, TransactionTooLarge, Tx, WriteError, members_range,
 };
 use rejoin_crdt::path::{IntoPath, Key};
 use rejoin_crdt::value::Value;
@@ -103,9 +103,21 @@ pub enum ApplyError {
     /// It builds on something that is not here.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// The members of the document forbid it.
+    #[error(transparent)]
+    Inadmissible(#[from] Inadmissible),
     /// It was applied inside a transaction of the same replica.
     #[error("a delta cannot be applied inside a transaction of the same replica")]
     Nested,
+}
+
+impl From<DocumentJoinError> for ApplyError {
+    fn from(error: DocumentJoinError) -> Self {
+        match error {
+            DocumentJoinError::Store(error) => Self::Join(error),
+            DocumentJoinError::Inadmissible(error) => Self::Inadmissible(error),
+        }
+    }
 }
 
 /// Why there is no delta for somebody.
@@ -155,7 +167,7 @@ pub struct LoadReport {
 pub struct Status {
     /// The id under which this replica writes; `None` before its first write.
     pub replica: Option<ReplicaId>,
-    /// The cells of the document, those that hold only tombstones included.
+    /// The cells of the document, those that hold only tombstones included, its member list excepted.
     pub cells: usize,
     /// The registers with concurrent values.
     pub conflicts: usize,
@@ -306,7 +318,8 @@ impl Replica {
     /// Applies a delta of another replica, as one.
     ///
     /// # Errors
-    /// When the bytes are no valid delta, or build on something that is not here. Nothing was changed.
+    /// When the bytes are no valid delta, build on something that is not here, or the members of the
+    /// document forbid them. Nothing was changed.
     pub fn apply(&self, delta: &[u8]) -> Result<Applied, ApplyError> {
         let delta = wire::decode_delta(delta, self.shared.document().limits())?;
         let delta = delta.validate(self.shared.document().limits())?.authorise(&Authority::Full)?;
@@ -328,7 +341,7 @@ impl Replica {
         let (commit, is_news) = self.shared.change(size, |document| {
             let before = document.store().revision();
             let commit = document.join(delta, own, now_ms)?;
-            Ok::<_, JoinError>((commit, document.store().revision() != before))
+            Ok::<_, DocumentJoinError>((commit, document.store().revision() != before))
         })?;
         drop(writer);
         if is_news {
@@ -416,7 +429,7 @@ impl Replica {
         let cells = document.store().view();
         Status {
             replica,
-            cells: cells.cell_count(),
+            cells: cells.cell_count() - cells.range(&members_range()).count(),
             conflicts: document.view().contested_count(),
             hydrating: cells.is_hydrating(),
             writers: cells.context().floor().len(),

@@ -1,13 +1,16 @@
 //! The document store: one store of cells keyed by paths, with typed handles.
 //!
 //! A document is what an application works with: nested maps of registers, counters, flags and sets,
-//! addressed by path. It adds three things to the engine and no rule of its own: keys made of paths,
-//! limits on what is written, and two small indexes that list conflicts. Nested types flatten to
+//! addressed by path. It adds to the engine keys made of paths, limits on what is written, two small
+//! indexes that list conflicts, and the list of its members. Nested types flatten to
 //! cells, so that deleting a subtree, however deep, is one range tombstone.
 //!
 //! Time comes in as an argument, and so does the identity of the writer.
 
+mod admissible;
 mod conflict;
+mod member;
+mod membership;
 mod read;
 mod resolver;
 mod tx;
@@ -15,7 +18,10 @@ mod write;
 
 use std::sync::Arc;
 
+pub use admissible::{DocumentJoinError, Inadmissible};
 pub use conflict::{Candidate, Conflict};
+pub use member::{Member, MemberState, Members, members_range};
+pub use membership::{MemberError, MembersMut};
 pub use read::{Bounded, Counter, Flag, Map, MvRegister, Reading, Register, Set};
 pub use resolver::Resolver;
 pub use tx::{TransactionTooLarge, Tx, Unit, WriteError};
@@ -32,7 +38,7 @@ use crate::range::KeyRange;
 use crate::replica::ReplicaId;
 use crate::stability::Stability;
 use crate::staged::Staged;
-use crate::store::{Collected, Commit, JoinError, StaleTransaction, Store};
+use crate::store::{Collected, Commit, StaleTransaction, Store};
 use crate::value::Value;
 use crate::view::View;
 
@@ -143,13 +149,14 @@ impl Document {
     /// Joins the changes of another replica, all at once.
     ///
     /// # Errors
-    /// As [`Store::join`]; nothing was changed.
+    /// As [`Store::join`], or when the members of the document forbid it; nothing was changed.
     pub fn join(
         &mut self,
         delta: AuthorisedDelta<Key, Value>,
         own: Option<ReplicaId>,
         now_ms: u64,
-    ) -> Result<Commit<Key>, JoinError> {
+    ) -> Result<Commit<Key>, DocumentJoinError> {
+        admissible::check(&self.store, delta.as_delta())?;
         let cells = delta.as_delta().parts.iter().flat_map(|part| &part.cells);
         let entries = cells.flat_map(|cell| &cell.fresh).map(|(_, entry)| entry);
         let stamps: Vec<Hlc> = entries.filter_map(|entry| entry.hlc()).collect();
@@ -165,7 +172,7 @@ impl Document {
     /// before. Does nothing while the document is hydrating.
     pub fn collect(&mut self, stability: &Stability) -> Collected<Key> {
         // Of a key whose type is not known here, the stronger rule is safe.
-        let removal_beats_write = |key: &Key| key.tag().is_none_or(TypeTag::removal_beats_write);
+        let removal_beats_write = |key: &Key| key.tag().is_none_or(TypeTag::is_member_only);
         let collected = self.store.collect(stability, removal_beats_write);
         self.index(&collected.commit);
         collected
@@ -176,7 +183,8 @@ impl Document {
         Arc::make_mut(&mut self.resolvers).insert(path.into_path(), resolver);
     }
 
-    /// What changed since somebody had seen `since`. Costs the changes, not the document.
+    /// What changed since somebody had seen `since`, the member list excepted. Costs the changes, not
+    /// the document.
     pub fn changes_since(&self, since: &Context<Key>) -> Changes {
         let context = self.store.view().context();
         let mut changes = Changes {
@@ -187,7 +195,8 @@ impl Document {
         };
         for (range, upto) in context.segments_in(&KeyRange::full()) {
             for (range, base) in since.segments_in(&range) {
-                changes.cells.extend(self.store.changed_since(base, upto, &range));
+                let cells = self.store.changed_since(base, upto, &range);
+                changes.cells.extend(cells.into_iter().filter(|key| !key.is_reserved()));
                 let tombstones = self.store.range_tombstones_since(base, upto, &range);
                 changes.deleted.extend(tombstones.into_iter().map(|t| t.range));
             }
@@ -199,7 +208,9 @@ impl Document {
     fn index(&mut self, commit: &Commit<Key>) {
         let view = self.store.view();
         for changed in &commit.cells {
-            let Some(tag) = changed.key.tag() else { continue };
+            let Some(tag) = changed.key.tag().filter(|_| !changed.key.is_reserved()) else {
+                continue;
+            };
             let cell = (changed.dots > 1).then(|| view.cell(&changed.key)).flatten();
             if cell.is_some_and(|cell| is_contested(tag, cell)) {
                 self.contested.insert(changed.key.clone(), ());
@@ -208,7 +219,8 @@ impl Document {
             }
             if changed.is_new {
                 let (below, above) = view.neighbours(&changed.key);
-                for neighbour in [below, above].into_iter().flatten() {
+                let neighbours = [below, above].into_iter().flatten();
+                for neighbour in neighbours.filter(|key| !key.is_reserved()) {
                     if let Some(len) = clash(neighbour, &changed.key) {
                         let place = neighbour.as_bytes().get(..len).unwrap_or_default();
                         self.clashes.insert(Key::bound(place), ());

@@ -8,7 +8,8 @@
 //!
 //! - keys order as (components, type tag) do: what a path holds itself sorts before everything
 //!   below it, and everything below it is one contiguous range;
-//! - every path and every key has exactly one encoding.
+//! - every path and every key has exactly one encoding;
+//! - the reserved keys sort before everything else, and no path leads to them.
 //!
 //! The encoding follows the tuple layer of FoundationDB (`design/tuple.md` in its repository). It
 //! is written down in `path/encoding.rs`, the reasons in `docs/decisions/0003-key-encoding.md`.
@@ -31,7 +32,8 @@ pub use key::{Key, KeyError};
 pub use tag::TypeTag;
 pub use text::PathParseError;
 
-use encoding::{AFTER_ELEMENTS, AFTER_OWN_CELLS, AFTER_SUBTREE, ELEMENT, Parts};
+use encoding::{AFTER_ELEMENTS, AFTER_OWN_CELLS, AFTER_RESERVED, AFTER_SUBTREE, ELEMENT};
+use encoding::{Parts, RESERVED};
 
 /// A sequence of components; the empty one is the root.
 ///
@@ -98,6 +100,9 @@ impl Path {
     ///
     /// What is wrong with the bytes, and where; also when they go on after the path.
     pub fn from_encoded(bytes: &[u8]) -> Result<Path, KeyError> {
+        if bytes.first() == Some(&RESERVED) {
+            return Err(KeyError::Reserved);
+        }
         let mut parts = Parts::new(bytes);
         let mut path = Path::ROOT;
         while let Some(part) = parts.next_part()? {
@@ -110,9 +115,10 @@ impl Path {
         }
     }
 
-    /// The first position in key order of this path: everything at or below it follows.
+    /// The first position in key order of this path: everything at or below it follows. The root begins
+    /// behind the reserved keys, which lie below no path.
     pub fn start(&self) -> Key {
-        Key::bound(&self.encoded())
+        if self.is_root() { Key::bound(&[AFTER_RESERVED]) } else { Key::bound(&self.encoded()) }
     }
 
     /// The range, end exclusive, of all cells of this path and of everything below it.

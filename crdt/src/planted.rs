@@ -58,6 +58,8 @@ pub enum Bug {
     HorizonNotInherited,
     /// A reset goes although its owners may still write, or have written, without having seen it.
     ResetCollectedWithoutItsOwner,
+    /// Types in which a removal beats a concurrent write are written by, and taken from, everybody.
+    MemberOnlyWrittenByGuest,
 }
 
 impl Bug {
@@ -93,6 +95,9 @@ impl Bug {
         Self::ContextReplaced,
         Self::ResolutionSupersedesEverything,
     ];
+
+    /// The planted bugs that need members to be noticed.
+    pub const MEMBERSHIP: [Self; 1] = [Self::MemberOnlyWrittenByGuest];
 }
 
 #[cfg(feature = "planted")]

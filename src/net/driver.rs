@@ -169,6 +169,9 @@ impl Driver {
                         Err(ApplyError::Join(error)) => {
                             session.delta_refused(Refusal::Join(error), store, now_ms);
                         }
+                        Err(ApplyError::Inadmissible(error)) => {
+                            session.delta_refused(Refusal::Inadmissible(error), store, now_ms);
+                        }
                         Err(_) => session.delta_refused(Refusal::Storage, store, now_ms),
                     });
                 }

@@ -3,6 +3,7 @@
 //! A session error ends the session and nothing else: no state was changed by the input that caused
 //! it, and the store is never touched by a session at all.
 
+use rejoin_crdt::document::{DocumentJoinError, Inadmissible};
 use rejoin_crdt::{InvalidDelta, JoinError, ReplicaId, Seq, Unauthorised};
 use thiserror::Error;
 
@@ -121,6 +122,9 @@ pub enum SessionError {
     /// A delta writes where its sender may not.
     #[error(transparent)]
     Unauthorised(#[from] Unauthorised),
+    /// The members of the document forbid a delta.
+    #[error(transparent)]
+    Inadmissible(#[from] Inadmissible),
     /// A delta answers a question that was not asked.
     #[error("an answer to pull {id}, which was not asked")]
     UnaskedAnswer {
@@ -238,6 +242,7 @@ impl SessionError {
                 (26, sizes(*frame_bytes, *delta_bytes))
             }
             Self::ByPeer { .. } => (27, [0, 0]),
+            Self::Inadmissible(_) => (29, [0, 0]),
         }
     }
 }
@@ -253,9 +258,21 @@ pub enum Refusal {
     /// The store refused to join it; nothing was changed.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// The members of the document forbid it; nothing was changed.
+    #[error(transparent)]
+    Inadmissible(#[from] Inadmissible),
     /// It could not be made durable.
     #[error("the delta could not be made durable")]
     Storage,
+}
+
+impl From<DocumentJoinError> for Refusal {
+    fn from(error: DocumentJoinError) -> Self {
+        match error {
+            DocumentJoinError::Store(error) => Self::Join(error),
+            DocumentJoinError::Inadmissible(error) => Self::Inadmissible(error),
+        }
+    }
 }
 
 /// Why a session ended.

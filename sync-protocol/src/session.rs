@@ -162,6 +162,7 @@ impl Session {
             Refusal::Join(JoinError::UnknownOwnDots { claimed, issued }) => {
                 Err(SessionError::UnknownOwnDots { claimed, issued })
             }
+            Refusal::Inadmissible(error) => Err(error.into()),
             Refusal::Join(_) | Refusal::Storage => Err(SessionError::Store),
         });
     }

@@ -1,3 +1,4 @@
+use rejoin_crdt::document::{DocumentJoinError, Inadmissible};
 use rejoin_crdt::{JoinError, ReplicaId};
 use rejoin_sync::{CloseReason, Event, Refusal, SessionError};
 
@@ -22,5 +23,18 @@ fn a_store_that_fails_ends_the_session() {
     net.write(0, 1, "value");
     assert_eq!(net.end(link, 1).closed, Some(CloseReason::Error(SessionError::Store)));
     let code = CloseReason::Error(SessionError::ByPeer { code: 25, a: 0, b: 0 });
+    assert_eq!(net.end(link, 0).closed, Some(code));
+}
+
+#[test]
+fn a_document_whose_members_forbid_a_delta_ends_the_session_and_says_why() {
+    let mut net = Net::new(2);
+    let link = net.connect(0, 1);
+    let why = Inadmissible::NotAdmitted { replica: ReplicaId::from_u128(1), seq: 1 };
+    net.end(link, 1).refusal = Some(Refusal::from(DocumentJoinError::from(why)));
+    net.write(0, 1, "value");
+    let reason = CloseReason::Error(SessionError::Inadmissible(why));
+    assert_eq!(net.end(link, 1).closed, Some(reason));
+    let code = CloseReason::Error(SessionError::ByPeer { code: 29, a: 0, b: 0 });
     assert_eq!(net.end(link, 0).closed, Some(code));
 }

@@ -5,6 +5,7 @@
 mod change_feed;
 mod conflict;
 mod limit;
+mod members;
 mod resolver;
 mod rollback;
 mod subtree_delete;

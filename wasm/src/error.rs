@@ -101,6 +101,9 @@ impl From<WriteError> for Refusal {
             WriteError::CounterOverflow(_) => "counter-overflow",
             WriteError::Shortfall(_) => "shortfall",
             WriteError::HoldsBoundedCounter { .. } => "holds-bounded-counter",
+            WriteError::NotAMember { .. } | WriteError::AdmissionNotReached { .. } => {
+                "not-a-member"
+            }
             _ => "refused",
         };
         Self::of(code, &error)
@@ -127,6 +130,7 @@ impl From<ApplyError> for Refusal {
             ApplyError::Unauthorised(_) => "unauthorised",
             ApplyError::Join(JoinError::Gap { .. }) => "gap",
             ApplyError::Join(JoinError::UnknownOwnDots { .. }) => "unknown-own-changes",
+            ApplyError::Inadmissible(_) => "inadmissible",
             _ => "refused",
         };
         Self::of(code, &error)

@@ -20,23 +20,25 @@ type Cells<'a> = Box<dyn Iterator<Item = (&'a Key, CellRef<'a, Value>)> + 'a>;
 
 impl<'a> Source<'a> {
     fn cell(self, path: &Path, tag: TypeTag) -> Option<CellRef<'a, Value>> {
-        let key = Key::new(path, tag).ok()?;
-        match self {
-            Self::View(view) => view.cells.cell(&key),
-            Self::Tx(tx) => tx.inner.cell(&key),
-        }
+        self.cell_of(&Key::new(path, tag).ok()?)
     }
 
     fn element(self, path: &Path, tag: TypeTag, element: &Value) -> Option<CellRef<'a, Value>> {
-        let key = Key::element(path, element.as_bytes(), tag).ok()?;
-        match self {
-            Self::View(view) => view.cells.cell(&key),
-            Self::Tx(tx) => tx.inner.cell(&key),
-        }
+        self.cell_of(&Key::element(path, element.as_bytes(), tag).ok()?)
     }
 
     fn range(self, (start, end): (Key, Key)) -> Cells<'a> {
-        let range = KeyRange::new(Some(start), Some(end));
+        self.cells_in(KeyRange::new(Some(start), Some(end)))
+    }
+
+    pub(super) fn cell_of(self, key: &Key) -> Option<CellRef<'a, Value>> {
+        match self {
+            Self::View(view) => view.cells.cell(key),
+            Self::Tx(tx) => tx.inner.cell(key),
+        }
+    }
+
+    pub(super) fn cells_in(self, range: KeyRange<Key>) -> Cells<'a> {
         match self {
             Self::View(view) => Box::new(view.cells.range(&range)),
             Self::Tx(tx) => Box::new(tx.inner.range(&range)),
@@ -385,16 +387,17 @@ impl DocumentView {
         self.cells_between(KeyRange::new(Some(start), Some(end)))
     }
 
-    /// Everything live after a key, in key order: the next page of a long listing.
+    /// Everything live at and below a path after a key, in key order: the next page of a long listing.
     pub fn after<'a>(
         &'a self,
         key: &Key,
         path: impl IntoPath,
     ) -> impl DoubleEndedIterator<Item = (&'a Key, Reading<'a>)> + 'a {
-        let (_, end) = path.into_path().subtree();
+        let (start, end) = path.into_path().subtree();
         let mut next = key.as_bytes().to_vec();
         next.push(0);
-        self.cells_between(KeyRange::new(Some(Key::bound(&next)), Some(end)))
+        let start = start.max(Key::bound(&next));
+        self.cells_between(KeyRange::new(Some(start), Some(end)))
     }
 
     /// What a reader finds at a path, by a fixed priority of types (the order of [`TypeTag`]): the

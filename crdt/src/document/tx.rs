@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::document::MemberState;
 use crate::dot::Dot;
 use crate::entry::Entry;
 use crate::hlc::Hlc;
@@ -62,6 +63,26 @@ pub enum WriteError {
         /// The path.
         path: Path,
         /// The type that was named.
+        tag: TypeTag,
+    },
+    /// In this type a removal beats a concurrent write, so only an active member may write it once the
+    /// document has members. Others write the other types, or through a member.
+    #[error("{replica} is no active member of this document and cannot write {tag:?}")]
+    NotAMember {
+        /// Who tried.
+        replica: ReplicaId,
+        /// Where it stands; `None` if it was never admitted.
+        state: Option<MemberState>,
+        /// The type.
+        tag: TypeTag,
+    },
+    /// This replica was admitted and is still taking over what its sponsor had: before it has all of it
+    /// here, a write could be concurrent with a removal that was collected.
+    #[error("{replica} has not caught up with its admission and cannot write {tag:?} yet")]
+    AdmissionNotReached {
+        /// Who tried.
+        replica: ReplicaId,
+        /// The type.
         tag: TypeTag,
     },
     /// The totals of a counter are full.
@@ -262,6 +283,9 @@ impl<'a> Tx<'a> {
     fn checked(&self, key: Key) -> Result<Key, WriteError> {
         let limit = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);
         key.check_limits(limit(self.limits.key_bytes), limit(self.limits.key_components))?;
+        if let Some(tag) = key.tag().filter(|tag| tag.is_member_only()) {
+            self.check_member(&key, tag)?;
+        }
         Ok(key)
     }
 

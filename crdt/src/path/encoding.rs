@@ -11,7 +11,8 @@
 //! | `60` | UUID | 16 bytes |
 //! | `70` | element of a set | canonical bytes of a value, escaped, `00` |
 //!
-//! Escaped: every byte `00` is followed by `ff`. First bytes below `10` are type tags.
+//! Escaped: every byte `00` is followed by `ff`. First bytes below `10` are type tags. A key that begins
+//! with `00` is reserved: a key follows, and no path leads there.
 //!
 //! What must always hold: byte order is component order, no component has two encodings, and `ff`
 //! is never a first byte. So an encoding followed by `ff` lies behind everything below that path;
@@ -35,6 +36,11 @@ const BYTES: u8 = 0x50;
 const UUID: u8 = 0x60;
 /// The first byte of a set element.
 pub(super) const ELEMENT: u8 = 0x70;
+
+/// The first byte of the keys that no path leads to, before all others.
+pub(super) const RESERVED: u8 = 0x00;
+/// The first byte behind the reserved keys: the least type tag.
+pub(super) const AFTER_RESERVED: u8 = 0x01;
 
 /// Follows a path in the position behind the cells that it holds itself.
 pub(super) const AFTER_OWN_CELLS: u8 = 0x10;
@@ -127,6 +133,11 @@ pub(super) struct Parts<'a> {
 impl<'a> Parts<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Parts { bytes, at: 0 }
+    }
+
+    /// Reads the components of a key, behind the first byte of a reserved one.
+    pub(super) fn of_key(bytes: &'a [u8]) -> Self {
+        Parts { bytes, at: usize::from(bytes.first() == Some(&RESERVED)) }
     }
 
     /// How many bytes were read.

@@ -9,8 +9,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::encoding::{Part, Parts, element_offset, put_element};
+use super::encoding::{AFTER_RESERVED, Part, Parts, RESERVED, element_offset, put_element};
 use super::{Path, TypeTag};
+use crate::range::KeyRange;
 use crate::value::{DEFAULT_DEPTH, SharedBytes, ValueError, check_canonical, hex};
 
 /// The name of one cell, cheap to clone and ordered by its bytes.
@@ -55,6 +56,25 @@ impl Key {
         Ok(Key::bound(&bytes))
     }
 
+    /// The cell of a data type at a path among the reserved keys. It is no cell of that path: what the
+    /// document keeps for itself lies apart from everything that a path names.
+    pub(crate) fn reserved(path: &Path, tag: TypeTag) -> Key {
+        let mut bytes = vec![RESERVED];
+        path.encode_into(&mut bytes);
+        bytes.push(tag.to_byte());
+        Key::bound(&bytes)
+    }
+
+    /// The range of the reserved keys: everything before the first key that a path names.
+    pub(crate) fn reserved_range() -> KeyRange<Key> {
+        KeyRange::new(None, Some(Key::bound(&[AFTER_RESERVED])))
+    }
+
+    /// Says whether the document keeps this cell for itself, so that no path leads to it.
+    pub fn is_reserved(&self) -> bool {
+        self.as_bytes().first() == Some(&RESERVED)
+    }
+
     /// Takes over bytes that are a key within the limits. A set element counts as a component.
     ///
     /// # Errors
@@ -93,9 +113,10 @@ impl Key {
         self.as_bytes().last().and_then(|byte| TypeTag::from_byte(*byte))
     }
 
-    /// The path; for an element the path of its set.
+    /// The path; for an element the path of its set. The path of a reserved key is one among reserved
+    /// keys, which leads to another cell.
     pub fn path(&self) -> Path {
-        let mut parts = Parts::new(self.as_bytes());
+        let mut parts = Parts::of_key(self.as_bytes());
         std::iter::from_fn(|| parts.next_part().ok().flatten()?.into_component()).collect()
     }
 
@@ -108,7 +129,7 @@ impl Key {
         }
     }
 
-    /// The encoding of [`Key::path`], without decoding it.
+    /// The encoding of [`Key::path`], without decoding it; with the first byte of a reserved key.
     pub fn path_bytes(&self) -> &[u8] {
         self.as_bytes().get(..self.path_len()).unwrap_or_default()
     }
@@ -129,7 +150,7 @@ fn check_key(bytes: &[u8], max_key_bytes: u32, max_components: u32) -> Result<()
         Ok(len) if len <= max_key_bytes => {}
         _ => return Err(KeyError::TooLong { len_bytes: bytes.len(), max_bytes: max_key_bytes }),
     }
-    let mut parts = Parts::new(bytes);
+    let mut parts = Parts::of_key(bytes);
     let mut count = 0;
     let mut element_at = None;
     loop {
@@ -172,7 +193,8 @@ impl fmt::Debug for Key {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.tag() {
             Some(tag) if check_key(self.as_bytes(), u32::MAX, u32::MAX).is_ok() => {
-                write!(out, "Key({}", self.path())?;
+                let reserved = if self.is_reserved() { "reserved " } else { "" };
+                write!(out, "Key({reserved}{}", self.path())?;
                 if let Some(element) = self.element_bytes() {
                     write!(out, " h'{}'", hex(&element))?;
                 }
@@ -245,6 +267,9 @@ pub enum KeyError {
         /// Where the text begins.
         at: usize,
     },
+    /// The first byte of the reserved keys, to which no path leads.
+    #[error("a path that begins like the reserved keys")]
+    Reserved,
     /// A set element that is not the last component, or stands in a path.
     #[error("a set element inside a path, before byte {at}")]
     MisplacedElement {

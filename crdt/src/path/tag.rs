@@ -61,9 +61,9 @@ impl TypeTag {
         TypeTag::ALL.into_iter().find(|tag| tag.to_byte() == byte)
     }
 
-    /// Says whether a removal beats a concurrent write. Only members may write such types: when a
-    /// tombstone can be collected depends on who may still write.
-    pub const fn removal_beats_write(self) -> bool {
+    /// Says whether a removal beats a concurrent write in cells of this type, so that only members of a
+    /// managed document may write them: when a tombstone can be collected depends on who may still write.
+    pub const fn is_member_only(self) -> bool {
         matches!(
             self,
             TypeTag::RegisterLwwDelete | TypeTag::DisableWinsFlag | TypeTag::RemoveWinsElement

@@ -186,13 +186,27 @@ fn whatever_names_a_path_makes_the_same_path() {
 }
 
 #[test]
+fn reserved_keys_lie_before_and_below_no_path() {
+    let reserved = Key::reserved(&("members", 1).into_path(), TypeTag::MvRegister);
+    assert_eq!(from_bytes(reserved.as_bytes()), Ok(reserved.clone()));
+    assert_eq!(reserved.path(), ("members", 1).into_path());
+    assert_eq!(format!("{reserved:?}"), "Key(reserved members/1 MvRegister)");
+    let range = Key::reserved_range();
+    let (start, end) = Path::ROOT.subtree();
+    let first = key((), TypeTag::Register);
+    assert!(range.contains(&reserved) && reserved < start && range.end == Some(start.clone()));
+    assert!(start <= first && first < end && !range.contains(&first) && !first.is_reserved());
+}
+
+#[test]
 fn bytes_that_are_no_key_are_refused_by_name() {
     use KeyError::*;
     let nil_element = ValueError::Truncated { at: 0 };
     let cases: Vec<(&[u8], KeyError)> = vec![
         (b"", Truncated { at: 0 }),
         (b"\x10", Truncated { at: 1 }),
-        (b"\x00", UnknownType { byte: 0 }),
+        (b"\x00", Truncated { at: 1 }),
+        (b"\x00\x00", UnknownType { byte: 0 }),
         (b"\x10\x0d", UnknownType { byte: 0x0d }),
         (b"\x01\x01", TrailingBytes { at: 1 }),
         (b"\x12\x01", UnknownComponent { first: 0x12, at: 0 }),
@@ -223,6 +237,7 @@ fn bytes_that_are_no_key_are_refused_by_name() {
     assert!(Key::element(&Path::ROOT, b"\xc0\xc0", TypeTag::SetElement).is_err());
     assert_eq!(Path::from_encoded(b"\x10\x01"), Err(TrailingBytes { at: 1 }));
     assert!(Path::from_encoded(b"\x70\xc0\x00").is_err());
+    assert_eq!(Path::from_encoded(b"\x00\x10"), Err(Reserved));
 }
 
 #[test]
@@ -417,9 +432,10 @@ quickcheck::quickcheck! {
     }
 }
 
-/// A key is canonical when making it again from its parts gives the same bytes.
+/// A key is canonical when making it again from its parts gives the same bytes; a reserved one, when
+/// what follows its first byte is.
 fn assert_accepted_iff_made_again(bytes: &[u8]) -> bool {
-    let position = Key::bound(bytes);
+    let position = Key::bound(bytes.strip_prefix(b"\0").unwrap_or(bytes));
     let again = match (position.element_bytes(), position.tag()) {
         (None, Some(tag)) => Key::new(&position.path(), tag).ok(),
         (Some(element), Some(tag)) => Key::element(&position.path(), &element, tag).ok(),

@@ -103,13 +103,14 @@ impl Engine {
     /// How the node is.
     pub(crate) fn status(&self) -> Status {
         let (view, status) = (self.replica.view(), self.replica.status());
+        let (first, end) = Path::ROOT.subtree();
         Status {
             name: self.name.clone(),
             replica: status.replica.map(|id| id.to_string()).unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION").into(),
             sync_address: self.sync_address.to_string(),
             durable: false,
-            cells: view.cells().live_count(&KeyRange::full()),
+            cells: view.cells().live_count(&KeyRange::new(Some(first), Some(end))),
             fingerprint: view.cells().fingerprint(&KeyRange::full()).to_string(),
             token: token::write(view.cells().context()),
             conflicts: u64::try_from(view.conflicts(Path::ROOT).count()).unwrap_or(u64::MAX),

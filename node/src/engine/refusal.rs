@@ -44,6 +44,9 @@ pub(super) const fn kind(error: &WriteError) -> (u16, &'static str, &'static str
         WriteError::HoldsBoundedCounter { .. } => {
             (409, "holds_bounded_counter", "A bounded counter cannot be deleted")
         }
+        WriteError::NotAMember { .. } | WriteError::AdmissionNotReached { .. } => {
+            (403, "not_a_member", "Only members write this type")
+        }
         _ => (500, "internal", "The node failed"),
     }
 }

@@ -251,8 +251,7 @@ impl Collecting {
 
     fn count(&mut self, collected: &Collected<Key>) {
         let changed = collected.commit.cells.iter();
-        let winners =
-            changed.filter(|cell| cell.key.tag().is_some_and(TypeTag::removal_beats_write));
+        let winners = changed.filter(|cell| cell.key.tag().is_some_and(TypeTag::is_member_only));
         self.tally.collected_winners += winners.count() as u64;
         self.tally.collected_tombstones += collected.tombstones as u64;
         self.tally.collected_resets += collected.resets as u64;

@@ -197,9 +197,7 @@ impl Network {
                     let session = &mut ends[end].session;
                     match joined {
                         Ok(_) => session.delta_applied(site.store(), self.now_ms),
-                        Err(e) => {
-                            session.delta_refused(Refusal::Join(e), site.store(), self.now_ms)
-                        }
+                        Err(e) => session.delta_refused(e.into(), site.store(), self.now_ms),
                     }
                     self.tally.applied += 1;
                     self.tally.segmented += u64::from(was_hydrating);

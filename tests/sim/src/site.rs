@@ -1,7 +1,9 @@
 //! One simulated replica.
 
 use fastrand::Rng;
-use rejoin_crdt::document::{Conflict, Document, DocumentStore, DocumentView, Tx, WriteError};
+use rejoin_crdt::document::{
+    Conflict, Document, DocumentJoinError, DocumentStore, DocumentView, Tx, WriteError,
+};
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError};
@@ -46,7 +48,7 @@ pub(crate) enum Refused {
     /// Honest replicas make no such delta.
     Invalid(InvalidDelta),
     /// Honest replicas claim no such dots.
-    Impostor(JoinError),
+    Impostor(DocumentJoinError),
 }
 
 impl Site {
@@ -115,7 +117,7 @@ impl Site {
             return Ok(Commit::default());
         };
         self.join_authorised(delta, own, now_ms).map_err(|error| match error {
-            JoinError::Gap { .. } => Refused::Gap,
+            DocumentJoinError::Store(JoinError::Gap { .. }) => Refused::Gap,
             other => Refused::Impostor(other),
         })
     }
@@ -125,7 +127,7 @@ impl Site {
         delta: AuthorisedDelta<Key, Value>,
         own: Option<ReplicaId>,
         now_ms: u64,
-    ) -> Result<Commit<Key>, JoinError> {
+    ) -> Result<Commit<Key>, DocumentJoinError> {
         self.document.join(delta, own, now_ms + self.skew_ms)
     }
 

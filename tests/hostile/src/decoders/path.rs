@@ -40,6 +40,15 @@ impl Decoder for Keys {
     fn check(&mut self, bytes: &[u8], key: Self::Output) -> Result<&'static str, String> {
         ensure(key.as_bytes() == bytes, "canonical: not the bytes decoded")?;
         let tag = key.tag().ok_or("consistent: a key without a type")?;
+        if key.is_reserved() {
+            // No path makes such a key; behind its first byte it is a key like others.
+            let rest = bytes.get(1..).and_then(|rest| self.decode(rest));
+            let rest =
+                rest.ok_or("consistent: a reserved key that is none without its first byte")?;
+            let same = rest.path() == key.path() && rest.tag() == Some(tag);
+            ensure(same && !rest.is_reserved(), "consistent: a reserved key of another path")?;
+            return Ok("reserved");
+        }
         let again = match key.element_bytes() {
             Some(element) => Key::element(&key.path(), &element, tag),
             None => Key::new(&key.path(), tag),
