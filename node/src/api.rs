@@ -173,6 +173,53 @@ pub(crate) struct Resolve {
     pub(crate) value: Item,
 }
 
+/// One member of the document.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Member {
+    /// The replica that was admitted.
+    pub(crate) life: String,
+    /// Where it stands; absent for one that the founder found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) site: Option<String>,
+    /// `active`, `closing`, `closed` or `retired`.
+    pub(crate) state: String,
+    /// The change that admitted it.
+    pub(crate) admission: DotName,
+    /// The former replica that it continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) closes: Option<String>,
+}
+
+/// The answer to `GET /v1/members`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Members {
+    /// The id under which this node writes.
+    pub(crate) replica: String,
+    /// Whether there is a member; if not, everybody writes every type.
+    pub(crate) managed: bool,
+    /// Sorted by life.
+    pub(crate) members: Vec<Member>,
+}
+
+/// The body of `POST /v1/members`, answered by [`Transacted`].
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum MemberChange {
+    /// Makes this node the first member.
+    Found { site: String },
+    /// Admits a replica.
+    Admit {
+        life: String,
+        site: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        closes: Option<String>,
+    },
+    /// Begins to close a member.
+    Close { life: String },
+    /// Retires a member.
+    Retire { life: String },
+}
+
 /// The data of a `change` event of `GET /v1/watch`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Change {

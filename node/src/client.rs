@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use ureq::{Agent as HttpClient, Body, http};
 
 use crate::api::{
-    Change, Conflicts, ExportLine, Found, Op, Problem, Resolve, Status, Transact, Transacted,
+    Change, Conflicts, ExportLine, Found, MemberChange, Members, Op, Problem, Resolve, Status,
+    Transact, Transacted,
 };
 use crate::failure::Failure;
 use crate::text;
@@ -95,6 +96,16 @@ impl Client {
     /// Replaces the siblings of a conflict by one value.
     pub(crate) fn resolve(&self, resolve: &Resolve) -> Result<Transacted, Failure> {
         self.post("/v1/resolve", resolve)
+    }
+
+    /// The members of the document.
+    pub(crate) fn members(&self) -> Result<Members, Failure> {
+        self.read("/v1/members")
+    }
+
+    /// Changes the member list; returns when that is acknowledged.
+    pub(crate) fn change_members(&self, change: &MemberChange) -> Result<Transacted, Failure> {
+        self.post("/v1/members", change)
     }
 
     /// How the node is.

@@ -8,6 +8,7 @@ mod export;
 mod get;
 mod import;
 mod incr;
+mod members;
 mod remove;
 mod resolve;
 mod serve;
@@ -78,6 +79,8 @@ pub(crate) enum Command {
     Conflicts(conflicts::Options),
     /// Settle a conflict with one value.
     Resolve(resolve::Options),
+    /// Show and change who may write every type.
+    Members(members::Options),
     /// Show how the node and its peers are.
     Status(status::Options),
 }
@@ -98,6 +101,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Watch(options) => watch::run(&options),
         Command::Conflicts(options) => conflicts::run(&options),
         Command::Resolve(options) => resolve::run(&options),
+        Command::Members(options) => members::run(options),
         Command::Status(options) => status::run(&options),
     }
 }

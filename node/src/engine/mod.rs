@@ -6,6 +6,7 @@
 mod changes;
 mod conflict;
 mod kind;
+mod member;
 mod peer;
 mod read;
 mod refusal;

@@ -7,6 +7,8 @@
 //! | `POST /v1/transact` | changes, all or none |
 //! | `GET /v1/conflicts?path=` | where concurrent writes left more than one value |
 //! | `POST /v1/resolve` | supersedes the siblings of a conflict |
+//! | `GET /v1/members` | the members of the document |
+//! | `POST /v1/members` | founds, admits, closes, retires |
 //! | `GET /v1/watch?path=&since=` | changes, as server-sent events |
 //! | `GET /v1/status` | how the node is |
 //! | `GET /healthz` | 200 while the process serves |
@@ -19,6 +21,7 @@
 
 mod conflict;
 mod guard;
+mod member;
 mod problem;
 mod read;
 mod server;
@@ -60,6 +63,7 @@ fn router(engine: Arc<Engine>, shutdown: signal::Receiver<bool>) -> Router {
         .route("/v1/transact", post(write::transact))
         .route("/v1/conflicts", get(conflict::list))
         .route("/v1/resolve", post(conflict::resolve))
+        .route("/v1/members", get(member::list).post(member::change))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/status", get(read::status))
         .route("/healthz", get(|| async { "ok\n" }))

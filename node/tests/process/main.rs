@@ -13,6 +13,7 @@ mod conflict;
 mod convergence;
 mod export;
 mod import;
+mod members;
 mod page;
 mod refusal;
 mod second;
