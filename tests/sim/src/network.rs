@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use fastrand::Rng;
-use rejoin_sync::{CloseReason, ClusterId, Config, Origin, Output, Refusal, Session, SessionError};
+use rejoin_sync::{CloseReason, ClusterId, Config, Origin, Output, Session, SessionError};
 
 use crate::judge::{Judge, audit};
 use crate::report::{Failure, Tally};
