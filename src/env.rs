@@ -1,5 +1,7 @@
-//! The only place of this crate that reads a clock or draws randomness.
+//! The only place of this crate that reads a clock, draws randomness, or asks where the user keeps things.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rejoin_crdt::ReplicaId;
@@ -39,6 +41,25 @@ impl Monotonic {
     pub fn now_ms(self) -> u64 {
         u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// Where the token of the instance in `directory` stands: with the state of the user's programs, outside
+/// of what a backup or a copy of the directory contains. The file is named for the directory.
+///
+/// # Errors
+/// When the directory cannot be found or the place cannot be made.
+pub fn instance_place(directory: &Path) -> io::Result<PathBuf> {
+    let home =
+        |name: &str, below: &str| std::env::var_os(name).map(|home| Path::new(&home).join(below));
+    let state = home("XDG_STATE_HOME", "")
+        .or_else(|| home("HOME", ".local/state"))
+        .or_else(|| home("LOCALAPPDATA", ""))
+        .unwrap_or_else(std::env::temp_dir);
+    let state = state.join("rejoin").join("instances");
+    std::fs::create_dir_all(&state)?;
+    let path = directory.canonicalize()?;
+    let name = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, path.as_os_str().as_encoded_bytes());
+    Ok(state.join(name.to_string()))
 }
 
 /// 64 random bits, to spread retries and announcements.

@@ -33,6 +33,7 @@
 #[cfg(feature = "env")]
 pub mod env;
 mod feed;
+mod keeper;
 mod membership;
 #[cfg(feature = "net")]
 pub mod net;
@@ -41,15 +42,20 @@ mod replica;
 mod shared;
 
 pub use feed::Feed;
+pub use keeper::{RecoverError, Recovery};
 pub use observer::{Observer, Origin};
 pub use rejoin_crdt::document::{
     Candidate, Changes, Conflict, Document, DocumentStore, DocumentView, Inadmissible, Member,
     MemberError, MemberState, Members, Reading, Resolver, Tx, WriteError, members_range,
 };
 pub use rejoin_crdt::*;
+pub use rejoin_storage::{
+    Disk, DiskError, End, FileDisk, FilePlace, MemoryDisk, MemoryPlace, RestoreError, StorageError,
+    TokenPlace, WhyNew, restore,
+};
 pub use replica::{
-    Applied, ApplyError, Builder, Committed, DeltaError, Environment, LoadReport, Replica,
-    ResolveError, Status, TransactError,
+    Applied, ApplyError, Builder, Committed, DeltaError, Environment, LoadReport, OpenReplicaError,
+    Replica, ResolveError, Status, TransactError,
 };
 
 /// The examples of `docs/members.md`, run as tests.

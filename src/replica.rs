@@ -1,6 +1,8 @@
 //! The replica that an application holds: a document with an environment and an identity.
 
 use std::fmt::Debug;
+#[cfg(feature = "env")]
+use std::path::Path;
 use std::sync::Arc;
 
 use rejoin_crdt::document::{
@@ -14,9 +16,15 @@ use rejoin_crdt::{
     AuthorisedDelta, Authority, Context, Dot, InvalidDelta, JoinError, Limits, ReplicaId,
     StaleTransaction, Unauthorised,
 };
+use rejoin_storage::{Disk, DiskError, StorageError, Token, TokenPlace};
+#[cfg(feature = "env")]
+use rejoin_storage::{FileDisk, FilePlace};
 use thiserror::Error;
 
+#[cfg(feature = "env")]
+use crate::env;
 use crate::feed::Feed;
+use crate::keeper::{self, Keeper, RecoverError, Recovery};
 use crate::observer::{Observer, Origin};
 use crate::shared::Shared;
 
@@ -59,6 +67,21 @@ pub struct Committed<T> {
     pub token: Context<Key>,
 }
 
+/// Why a replica could not be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenReplicaError {
+    /// This build has no clock and no randomness of its own, and none were given.
+    #[error("there is no environment")]
+    NoEnvironment,
+    /// The disk cannot be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// What is on the disk cannot be recovered.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+}
+
 /// Why a transaction did not commit. Nothing was changed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -72,6 +95,9 @@ pub enum TransactError<E> {
     /// The transaction is larger than what any peer would take as one.
     #[error(transparent)]
     TooLarge(#[from] TransactionTooLarge),
+    /// The change could not be made durable, so it was not made.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The document changed while the transaction ran. Transactions of one replica run one after the
     /// other, so this does not happen.
     #[error(transparent)]
@@ -106,6 +132,9 @@ pub enum ApplyError {
     /// The members of the document forbid it.
     #[error(transparent)]
     Inadmissible(#[from] Inadmissible),
+    /// The change could not be made durable, so it was not made.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// It was applied inside a transaction of the same replica.
     #[error("a delta cannot be applied inside a transaction of the same replica")]
     Nested,
@@ -133,6 +162,9 @@ pub enum DeltaError {
     /// The difference cannot be cut to the limits.
     #[error(transparent)]
     Extract(#[from] PlaceTooLarge),
+    /// A record of a snapshot would be too large.
+    #[error(transparent)]
+    Snapshot(#[from] StorageError),
 }
 
 /// Why a conflict was not resolved. Nothing was changed.
@@ -199,16 +231,49 @@ impl Builder {
         self
     }
 
+    /// A replica whose state is kept on a disk, with the token of its instance in a place that no backup
+    /// of the disk contains.
+    ///
+    /// # Errors
+    /// When the disk holds something that is no replica, or cannot be written; it is as it was. When
+    /// this build has no environment of its own and none was given.
+    pub fn open_on(
+        self,
+        disk: impl Disk + Send + 'static,
+        place: impl TokenPlace + Send + 'static,
+    ) -> Result<Replica, OpenReplicaError> {
+        let env = self.env.or_else(system).ok_or(OpenReplicaError::NoEnvironment)?;
+        let token = Token(*env.new_replica_id().as_bytes());
+        let mut document = self.document;
+        let keeper = Keeper::open(disk, place, token, &mut document, env.now_ms())?;
+        let replica = Replica::new(env, document, Some(keeper));
+        replica.checkpoint_if_due();
+        Ok(replica)
+    }
+
+    /// A replica whose state is kept in a directory, which is made if it does not exist. Only one
+    /// process at a time can have it open.
+    ///
+    /// # Errors
+    /// As [`Self::open_on`], and when the directory cannot be made or belongs to another process.
+    #[cfg(feature = "env")]
+    pub fn open(self, directory: impl AsRef<Path>) -> Result<Replica, OpenReplicaError> {
+        let directory = directory.as_ref();
+        std::fs::create_dir_all(directory).map_err(DiskError::from)?;
+        let place = FilePlace::new(env::instance_place(directory).map_err(DiskError::from)?);
+        self.open_on(FileDisk::open(directory)?, place)
+    }
+
     /// A replica whose state lives as long as its handles. `None` if this build has no environment of
     /// its own (feature `env`) and none was given.
     pub fn try_in_memory(self) -> Option<Replica> {
-        Some(Replica::new(self.env.or_else(system)?, self.document))
+        Some(Replica::new(self.env.or_else(system)?, self.document, None))
     }
 }
 
 #[cfg(feature = "env")]
 fn system() -> Option<Box<dyn Environment>> {
-    Some(Box::new(crate::env::System))
+    Some(Box::new(env::System))
 }
 
 #[cfg(not(feature = "env"))]
@@ -220,7 +285,45 @@ impl Replica {
     /// A replica whose state lives as long as its handles, with the system's clock and randomness.
     #[cfg(feature = "env")]
     pub fn in_memory() -> Self {
-        Self::new(Box::new(crate::env::System), Document::default())
+        Self::new(Box::new(env::System), Document::default(), None)
+    }
+
+    /// A replica whose state is kept in a directory, which is made if it does not exist. A change is
+    /// visible, sent and acknowledged only once it is durable there; a crash loses nothing of that.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let directory = scratch.path().join("shop");
+    /// let db = rejoin::Replica::open(&directory)?;
+    /// db.transact(|tx| tx.register("open").set(true))?;
+    /// drop(db);
+    /// let db = rejoin::Replica::open(&directory)?;
+    /// assert_eq!(db.view().register("open").get::<bool>()?, Some(true));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Builder::open`].
+    #[cfg(feature = "env")]
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, OpenReplicaError> {
+        Self::builder().open(directory)
+    }
+
+    /// The whole state as one byte string, for a backup: whoever [restores](crate::restore) it goes on
+    /// under a new id. A copy of the files of a replica is no backup.
+    ///
+    /// # Errors
+    /// As [`Self::deltas_since`].
+    pub fn snapshot(&self) -> Result<Vec<u8>, DeltaError> {
+        let state = self.deltas_since(&Context::default())?;
+        Ok(rejoin_storage::export_snapshot(keeper::records(&state))?)
+    }
+
+    /// How the state was found when this replica was opened; `None` if it lives in memory only.
+    pub fn recovery(&self) -> Option<Recovery> {
+        self.shared.recovery()
     }
 
     /// A replica with another environment or other limits.
@@ -228,8 +331,8 @@ impl Replica {
         Builder { env: None, document: Document::default() }
     }
 
-    fn new(env: Box<dyn Environment>, document: Document) -> Self {
-        Self { shared: Arc::new(Shared::new(env, document)) }
+    fn new(env: Box<dyn Environment>, document: Document, keeper: Option<Keeper>) -> Self {
+        Self { shared: Arc::new(Shared::new(env, document, keeper)) }
     }
 
     /// The id under which this replica writes; claimed now if it has not written yet.
@@ -257,6 +360,11 @@ impl Replica {
             (tx.finish()?, value)
         };
         let changes = !staged.is_empty();
+        if changes {
+            let context = self.view().cells().context().clone();
+            self.shared
+                .keep(|keeper, token| keeper.keep_staged(replica, &staged, &context, token))?;
+        }
         let committed = self.shared.change(staged.cell_count(), |document| {
             document.commit(staged)?;
             let token = document.store().view().context().clone();
@@ -265,6 +373,7 @@ impl Replica {
         })?;
         if changes {
             self.shared.claim_identity();
+            self.checkpoint_if_due();
         }
         drop(writer);
         if changes {
@@ -335,6 +444,9 @@ impl Replica {
         let writer = self.shared.writer().ok_or(ApplyError::Nested)?;
         let own = self.shared.claimed_identity();
         let now_ms = self.shared.now_ms();
+        if self.shared.document().check_join(&delta, own)? {
+            self.shared.keep(|keeper, _| keeper.keep(delta.as_delta()))?;
+        }
         let cells = delta.as_delta().cell_count();
         let clears = delta.as_delta().parts.iter().any(|part| !part.range_tombstones.is_empty());
         let size = if clears { usize::MAX } else { cells };
@@ -343,11 +455,25 @@ impl Replica {
             let commit = document.join(delta, own, now_ms)?;
             Ok::<_, DocumentJoinError>((commit, document.store().revision() != before))
         })?;
+        if is_news {
+            self.checkpoint_if_due();
+        }
         drop(writer);
         if is_news {
             self.shared.announce(origin);
         }
         Ok(Applied { cells: commit.cells.len(), deleted_ranges: commit.ranges.len() })
+    }
+
+    /// Shortens the log once it is much longer than the state. The changes are durable already, so if
+    /// this fails it is tried again after the next one.
+    fn checkpoint_if_due(&self) {
+        let is_due = self.shared.keep(|keeper, _| Ok(keeper.wants_checkpoint()));
+        if is_due == Ok(true)
+            && let Ok(state) = self.deltas_since(&Context::default())
+        {
+            let _ = self.shared.keep(|keeper, _| keeper.checkpoint(state));
+        }
     }
 
     /// The changes since `since`, once. Costs the changes, not the document.

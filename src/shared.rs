@@ -11,7 +11,10 @@ use std::time::Duration;
 use rejoin_crdt::ReplicaId;
 use rejoin_crdt::document::{Document, DocumentView};
 
+use rejoin_storage::{StorageError, Token};
+
 use crate::Environment;
+use crate::keeper::{Keeper, Recovery};
 use crate::observer::{Observer, Observers, Origin};
 
 /// A change of more cells than this is applied beside a published view. Below it, applying is a matter
@@ -28,6 +31,8 @@ pub(crate) struct Shared {
     /// Who holds `writer`, to answer a nested transaction with an error instead of a standstill.
     writing: Mutex<Option<ThreadId>>,
     document: RwLock<Document>,
+    /// What makes changes durable, if anything does. Only the writer uses it.
+    keeper: Mutex<Option<Keeper>>,
     /// The state before a long change that is being applied.
     published: Mutex<Option<DocumentView>>,
     /// The number of commits, for whoever waits for the next one.
@@ -45,18 +50,46 @@ struct Identity {
 }
 
 impl Shared {
-    pub(crate) fn new(env: Box<dyn Environment>, document: Document) -> Self {
+    pub(crate) fn new(
+        env: Box<dyn Environment>,
+        document: Document,
+        keeper: Option<Keeper>,
+    ) -> Self {
+        let drawn = keeper.as_ref().and_then(Keeper::replica);
         Self {
             env,
-            identity: Mutex::default(),
+            identity: Mutex::new(Identity { drawn, is_claimed: drawn.is_some() }),
             writer: Mutex::default(),
             writing: Mutex::default(),
             document: RwLock::new(document),
+            keeper: Mutex::new(keeper),
             published: Mutex::default(),
             revision: Mutex::default(),
             changed: Condvar::new(),
             observers: Observers::default(),
         }
+    }
+
+    /// Lets whatever makes changes durable do something, if there is such a thing; only the writer may
+    /// call this.
+    pub(crate) fn keep<T: Default>(
+        &self,
+        keep: impl FnOnce(&mut Keeper, Token) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        match &mut *lock(&self.keeper) {
+            Some(keeper) => keep(keeper, self.new_token()),
+            None => Ok(T::default()),
+        }
+    }
+
+    /// How the state was found at the open; `None` if it lives in memory only.
+    pub(crate) fn recovery(&self) -> Option<Recovery> {
+        lock(&self.keeper).as_ref().map(Keeper::recovery)
+    }
+
+    /// Random bits that nobody else has.
+    fn new_token(&self) -> Token {
+        Token(*self.env.new_replica_id().as_bytes())
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -149,6 +182,14 @@ impl Shared {
         let current = lock(&self.revision);
         let waited = self.changed.wait_timeout_while(current, timeout, |now| *now == revision);
         drop(waited);
+    }
+}
+
+/// The last handle is gone: what is durable ends cleanly, so that the life goes on at the next open. If
+/// that fails, the next open finds a crash, which loses nothing.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let _ = self.keep(Keeper::close);
     }
 }
 

@@ -38,8 +38,9 @@ use crate::range::KeyRange;
 use crate::replica::ReplicaId;
 use crate::stability::Stability;
 use crate::staged::Staged;
-use crate::store::{Collected, Commit, StaleTransaction, Store};
+use crate::store::{Collected, Commit, JoinError, StaleTransaction, Store};
 use crate::value::Value;
+use crate::version_vector::VersionVector;
 use crate::view::View;
 
 use conflict::is_contested;
@@ -146,6 +147,24 @@ impl Document {
         Ok(commit)
     }
 
+    /// Whether a delta can be joined as the document is now, and would change anything.
+    ///
+    /// # Errors
+    /// As [`Self::join`].
+    pub fn check_join(
+        &self,
+        delta: &AuthorisedDelta<Key, Value>,
+        own: Option<ReplicaId>,
+    ) -> Result<bool, DocumentJoinError> {
+        admissible::check(&self.store, delta.as_delta())?;
+        Ok(self.store.check_join(delta.as_delta(), own)?)
+    }
+
+    /// Takes over that somebody has collected what lies under `horizon`, as far as it was seen here.
+    pub fn inherit_horizon(&mut self, horizon: &VersionVector) {
+        self.store.inherit_horizon(horizon);
+    }
+
     /// Joins the changes of another replica, all at once.
     ///
     /// # Errors
@@ -163,6 +182,26 @@ impl Document {
         let commit = self.store.join(delta, own)?;
         for stamp in stamps {
             self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
+        }
+        self.index(&commit);
+        Ok(commit)
+    }
+
+    /// Joins what was in this document before: nobody is asked whether the members would take it.
+    ///
+    /// # Errors
+    /// As [`Store::join`]; nothing was changed.
+    pub fn restore(
+        &mut self,
+        delta: AuthorisedDelta<Key, Value>,
+        now_ms: u64,
+    ) -> Result<Commit<Key>, JoinError> {
+        let cells = delta.as_delta().parts.iter().flat_map(|part| &part.cells);
+        let entries = cells.flat_map(|cell| &cell.fresh).map(|(_, entry)| entry);
+        let stamps: Vec<Hlc> = entries.filter_map(|entry| entry.hlc()).collect();
+        let commit = self.store.join(delta, None)?;
+        for stamp in stamps {
+            self.clock.observe(stamp, now_ms);
         }
         self.index(&commit);
         Ok(commit)

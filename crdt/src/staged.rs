@@ -3,11 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::cell::Cell;
+use crate::context::Context;
+use crate::delta::{Coverage, Delta, Part};
+use crate::delta_cell::DeltaCell;
 use crate::dot::{LocalDot, Seq};
 use crate::entry::Entry;
+use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
 use crate::replica::{Life, Lives, ReplicaId};
+use crate::version_vector::VersionVector;
 
 /// What a transaction wants to change; see [`Store::commit`](crate::Store::commit).
 #[derive(Debug)]
@@ -42,6 +49,56 @@ impl<K, V> Staged<K, V> {
     /// The number of range tombstones that were written.
     pub const fn range_tombstone_count(&self) -> usize {
         self.range_tombstones.len()
+    }
+
+    /// The number of dots that were taken.
+    pub const fn dot_count(&self) -> u64 {
+        self.seq.saturating_sub(self.began)
+    }
+
+    /// What committing this changes in a store of the context `context`, as a delta: what a log keeps
+    /// of a transaction before it becomes visible.
+    pub fn to_delta(&self, context: &Context<K>) -> Delta<K, V>
+    where
+        K: Ord + Clone,
+        V: Clone,
+    {
+        let full = KeyRange::full();
+        let part = |(range, base): (KeyRange<K>, &VersionVector)| {
+            let mut upto = base.clone();
+            upto.advance(self.replica, self.seq);
+            let (start, end) = (range.bounds().0.cloned(), range.bounds().1.cloned());
+            let touched = self.cells.range((start, end));
+            let cells = touched.filter_map(|(key, cell)| self.to_delta_cell(key, cell)).collect();
+            let tombstones = self.range_tombstones.iter();
+            let pieces = tombstones.filter_map(|tombstone| {
+                let range = tombstone.range.intersect(&range)?;
+                Some(RangeTombstone { range, ..tombstone.clone() })
+            });
+            let mut range_tombstones: Vec<_> = pieces.collect();
+            range_tombstones.sort_by(|a, b| (a.dot, &a.range.start).cmp(&(b.dot, &b.range.start)));
+            let (base, coverage) = (base.clone(), Coverage::Difference);
+            Part { range, base, upto, coverage, cells, range_tombstones }
+        };
+        let parts = context.segments_in(&full).map(part).collect();
+        Delta { parts, horizon: VersionVector::new(), fingerprint: None }
+    }
+
+    fn to_delta_cell(&self, key: &K, cell: &Cell<V>) -> Option<DeltaCell<K, V>>
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let mut listed = DeltaCell { key: key.clone(), fresh: SmallVec::new(), kept: Vec::new() };
+        for (local, entry) in cell.items() {
+            let dot = local.resolve(&self.lives);
+            if local.life == self.life && local.seq > self.began {
+                listed.fresh.push((dot, entry.clone()));
+            } else if !entry.is_single_writer() {
+                listed.kept.push(dot);
+            }
+        }
+        (!listed.fresh.is_empty()).then_some(listed)
     }
 
     /// Every cell that was touched, with the entries that this transaction gave it.

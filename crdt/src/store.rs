@@ -228,9 +228,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         own: Option<ReplicaId>,
     ) -> Result<Commit<K>, JoinError> {
         let delta = delta.into_delta();
-        self.check_join(&delta, own)?;
-        let news = |part: &Part<K, V>| !self.view.context.covers(&part.range, &part.upto);
-        if !delta.parts.iter().any(news) {
+        if !self.check_join(&delta, own)? {
             return Ok(Commit::default());
         }
         let before = self.debug_context();
@@ -253,7 +251,25 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         Ok(commit)
     }
 
-    fn check_join(&self, delta: &Delta<K, V>, own: Option<ReplicaId>) -> Result<(), JoinError> {
+    /// Whether a delta can be joined as the store is now, and would change anything.
+    ///
+    /// # Errors
+    /// As [`Self::join`].
+    pub fn check_join(
+        &self,
+        delta: &Delta<K, V>,
+        own: Option<ReplicaId>,
+    ) -> Result<bool, JoinError> {
+        self.check_parts(delta, own)?;
+        Ok(delta.parts.iter().any(|part| !self.view.context.covers(&part.range, &part.upto)))
+    }
+
+    /// Takes over that somebody has collected what lies under `horizon`, as far as it was seen here.
+    pub fn inherit_horizon(&mut self, horizon: &VersionVector) {
+        self.horizon.join(&horizon.meet(&self.view.context.floor()));
+    }
+
+    fn check_parts(&self, delta: &Delta<K, V>, own: Option<ReplicaId>) -> Result<(), JoinError> {
         for part in &delta.parts {
             if let Some(own) = own {
                 let (claimed, issued) = (part.upto.seq(own), self.last_seq(own));

@@ -4,6 +4,7 @@
 
 mod change_feed;
 mod conflict;
+mod durable;
 mod limit;
 mod members;
 mod resolver;

@@ -11,9 +11,11 @@ use crate::cell::{Cell, CellRef};
 use crate::context::Context;
 use crate::delta::{Coverage, Delta, Part};
 use crate::delta_cell::DeltaCell;
+use crate::dot::Seq;
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
+use crate::replica::ReplicaId;
 use crate::store::Store;
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue};
@@ -96,6 +98,19 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         keys: &[K],
     ) -> Delta<K, V> {
         self.parts_in(base, range, |_| coverage, keys)
+    }
+
+    /// Says of the changes of `replica` up to `upto` that were never made that they name nothing: a delta
+    /// without cells.
+    pub fn skip(&self, replica: ReplicaId, upto: Seq) -> Delta<K, V> {
+        let full = KeyRange::full();
+        let part = |(range, base): (KeyRange<K>, &VersionVector)| {
+            let mut raised = base.clone();
+            raised.advance(replica, upto);
+            self.part(range, base.clone(), raised, Coverage::Difference, &[])
+        };
+        let parts = self.view.context.segments_in(&full).map(part).collect();
+        Delta { parts, horizon: VersionVector::new(), fingerprint: None }
     }
 
     /// The keys in `range` with a dot that `base` has not seen, sorted: the changed cells.

@@ -1,0 +1,259 @@
+//! What keeps a replica over a crash: every change is in the log before it is visible.
+//!
+//! The log of a replica is a list of deltas, own transactions and joined ones alike, and recovery joins
+//! them again. So there is one form of a change, on the wire and on disk, and one way into a document.
+//!
+//! What must always hold: whatever a reader, an observer or a peer can see is durable. Then no frame
+//! carries a dot that its author could forget in a crash, and a life may go on afterwards.
+
+use std::fmt;
+
+use rejoin_crdt::document::Document;
+use rejoin_crdt::path::Key;
+use rejoin_crdt::value::Value;
+use rejoin_crdt::wire::{self, DecodeError};
+use rejoin_crdt::{
+    Authority, Context, Delta, InvalidDelta, JoinError, Limits, ReplicaId, Staged, VersionVector,
+};
+use rejoin_storage::{
+    Disk, End, Life, MAX_RECORD_BYTES, OpenError, Reservation, Storage, StorageError, Token,
+    TokenPlace, WhyNew, Write,
+};
+use thiserror::Error;
+
+/// The first byte of a record: a delta follows.
+const DELTA: u8 = 1;
+
+/// The first byte of a record: a version vector follows, under which removals were collected.
+const HORIZON: u8 = 2;
+
+/// How a replica was found when it was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recovery {
+    /// How its log had been left.
+    pub end: End,
+    /// Why it writes under a new id; `None` if its life goes on.
+    pub new_life: Option<WhyNew>,
+    /// The number of records in the log.
+    pub records: usize,
+}
+
+/// Why a replica could not be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// The storage does not open.
+    #[error(transparent)]
+    Storage(#[from] OpenError),
+    /// A record has a kind that this version does not know: it was written by a later one.
+    #[error("record {record} is of the unknown kind {kind}")]
+    UnknownKind {
+        /// The position of the record.
+        record: usize,
+        /// Its first byte.
+        kind: u8,
+    },
+    /// A record cannot be decoded.
+    #[error("record {record} cannot be decoded: {error}")]
+    Decode {
+        /// The position of the record.
+        record: usize,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// A record holds no valid delta.
+    #[error("record {record} is no valid delta: {error}")]
+    Invalid {
+        /// The position of the record.
+        record: usize,
+        /// What is wrong with it.
+        error: InvalidDelta,
+    },
+    /// A record does not follow on those before it.
+    #[error("record {record} does not follow on those before it: {error}")]
+    Join {
+        /// The position of the record.
+        record: usize,
+        /// What is missing.
+        error: JoinError,
+    },
+    /// The first record after the recovery could not be written.
+    #[error(transparent)]
+    Write(#[from] StorageError),
+}
+
+/// The log of a replica, and what may be written under its id.
+pub(crate) struct Keeper {
+    storage: Box<dyn Storage + Send>,
+    reservation: Option<Reservation>,
+    recovery: Recovery,
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reservation, recovery, .. } = self;
+        f.debug_struct("Keeper")
+            .field("reservation", reservation)
+            .field("recovery", recovery)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keeper {
+    /// Opens a log and brings its records into `document`, which is empty.
+    ///
+    /// # Errors
+    /// When the log cannot be read or contradicts itself; the disk is as it was.
+    pub(crate) fn open(
+        disk: impl Disk + Send + 'static,
+        place: impl TokenPlace + Send + 'static,
+        token: Token,
+        document: &mut Document,
+        now_ms: u64,
+    ) -> Result<Self, RecoverError> {
+        let opened = rejoin_storage::open(disk, place, token)?;
+        for (at, record) in opened.records.iter().enumerate() {
+            replay(document, record, at, now_ms)?;
+        }
+        let (reservation, new_life) = match opened.life {
+            Life::GoesOn(reservation) => (Some(reservation), None),
+            Life::New { why } => (None, Some(why)),
+        };
+        let recovery = Recovery { end: opened.end, new_life, records: opened.records.len() };
+        let mut keeper = Self { storage: Box::new(opened.storage), reservation, recovery };
+        if let Some(skipped) = reservation.and_then(|r| skipped(document, r)) {
+            keeper.keep(&skipped)?;
+            let delta = skipped.validate(&own_limits()).map(|d| d.authorise(&Authority::Full));
+            if let Ok(Ok(delta)) = delta {
+                let joined = document.restore(delta, now_ms);
+                joined.map_err(|error| RecoverError::Join { record: recovery.records, error })?;
+            }
+        }
+        Ok(keeper)
+    }
+
+    /// The id under which the life goes on.
+    pub(crate) fn replica(&self) -> Option<ReplicaId> {
+        self.reservation.map(|reservation| reservation.replica)
+    }
+
+    pub(crate) const fn recovery(&self) -> Recovery {
+        self.recovery
+    }
+
+    /// Makes a transaction durable that is about to be committed to a document of this context.
+    pub(crate) fn keep_staged(
+        &mut self,
+        replica: ReplicaId,
+        staged: &Staged<Key, Value>,
+        context: &Context<Key>,
+        token: Token,
+    ) -> Result<(), StorageError> {
+        let count = staged.dot_count();
+        let mut reservation = self.reservation.unwrap_or_else(|| Reservation::new(replica));
+        if let Some(seq_limit) = reservation.reserve(count) {
+            self.write(Write::Reserve { replica, seq_limit, token })?;
+            reservation.seq_limit = seq_limit;
+        }
+        self.reservation = Some(reservation);
+        self.keep(&staged.to_delta(context))?;
+        reservation.next_seq += count;
+        self.reservation = Some(reservation);
+        Ok(())
+    }
+
+    /// Makes a delta durable that is about to be joined.
+    pub(crate) fn keep(&mut self, delta: &Delta<Key, Value>) -> Result<(), StorageError> {
+        self.write(Write::Append(record(DELTA, &wire::encode_delta(delta))))
+    }
+
+    /// Makes a horizon durable that is about to be raised.
+    pub(crate) fn keep_horizon(&mut self, horizon: &VersionVector) -> Result<(), StorageError> {
+        self.write(Write::Append(record(HORIZON, &wire::encode_version_vector(horizon))))
+    }
+
+    /// Whether the log is much longer than what is in it.
+    pub(crate) fn wants_checkpoint(&self) -> bool {
+        self.storage.wants_checkpoint()
+    }
+
+    /// Puts the whole state, as deltas in order, in the place of the log.
+    pub(crate) fn checkpoint(&mut self, state: Vec<Vec<u8>>) -> Result<(), StorageError> {
+        let records: Vec<_> = state.iter().map(|delta| record(DELTA, delta)).collect();
+        self.write(Write::checkpoint(records))
+    }
+
+    /// Ends the log cleanly: the life goes on at the next open without skipping anything.
+    pub(crate) fn close(&mut self, token: Token) -> Result<(), StorageError> {
+        let last_seq = self.reservation.map_or(0, |r| r.next_seq.saturating_sub(1));
+        self.write(Write::Close { last_seq, token })
+    }
+
+    fn write(&mut self, write: Write) -> Result<(), StorageError> {
+        let ticket = self.storage.submit(write);
+        // A log completes at once; one that did not could not be waited for here.
+        let completion = std::iter::from_fn(|| self.storage.poll()).find(|c| c.ticket == ticket);
+        completion.map_or(Err(StorageError::Poisoned), |completion| completion.result)
+    }
+}
+
+/// The records of a whole state.
+pub(crate) fn records(state: &[Vec<u8>]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    state.iter().map(|delta| record(DELTA, delta))
+}
+
+fn record(kind: u8, content: &[u8]) -> Vec<u8> {
+    let mut record = Vec::with_capacity(content.len() + 1);
+    record.push(kind);
+    record.extend_from_slice(content);
+    record
+}
+
+fn replay(
+    document: &mut Document,
+    bytes: &[u8],
+    record: usize,
+    now_ms: u64,
+) -> Result<(), RecoverError> {
+    let limits = own_limits();
+    match bytes.split_first() {
+        Some((&DELTA, content)) => {
+            let delta = wire::decode_delta(content, &limits)
+                .map_err(|error| RecoverError::Decode { record, error })?;
+            let valid =
+                delta.validate(&limits).map_err(|error| RecoverError::Invalid { record, error })?;
+            // Full authority refuses nothing.
+            let Ok(delta) = valid.authorise(&Authority::Full) else { return Ok(()) };
+            let joined = document.restore(delta, now_ms);
+            joined.map(drop).map_err(|error| RecoverError::Join { record, error })
+        }
+        Some((&HORIZON, content)) => {
+            let horizon = wire::decode_version_vector(content, &limits)
+                .map_err(|error| RecoverError::Decode { record, error })?;
+            document.inherit_horizon(&horizon);
+            Ok(())
+        }
+        other => {
+            let kind = other.map_or(0, |(kind, _)| *kind);
+            Err(RecoverError::UnknownKind { record, kind })
+        }
+    }
+}
+
+/// After a crash, the numbers that were reserved and may have been used name nothing: said once, so that
+/// the next change follows on them.
+fn skipped(document: &Document, reservation: Reservation) -> Option<Delta<Key, Value>> {
+    let store = document.store();
+    let (replica, upto) = (reservation.replica, reservation.next_seq.saturating_sub(1));
+    (store.last_seq(replica) < upto).then(|| store.skip(replica, upto))
+}
+
+/// What comes from the own log was within the limits when it was written.
+fn own_limits() -> Limits {
+    Limits {
+        delta_bytes: MAX_RECORD_BYTES,
+        cells_per_delta: usize::MAX,
+        range_tombstones_per_delta: usize::MAX,
+        ..Limits::default()
+    }
+}
