@@ -30,6 +30,7 @@
 //! path. Programs that need a single value use the standalone types ([`OrSet`], [`LwwRegister`],
 //! [`PnCounter`], …) without anything else.
 
+mod collection;
 #[cfg(feature = "env")]
 pub mod env;
 mod feed;
@@ -41,12 +42,14 @@ mod observer;
 mod replica;
 mod shared;
 
+pub use collection::{CollectError, Collection, Stalled};
 pub use feed::Feed;
 pub use keeper::{RecoverError, Recovery};
 pub use observer::{Observer, Origin};
 pub use rejoin_crdt::document::{
-    Candidate, Changes, Conflict, Document, DocumentStore, DocumentView, Inadmissible, Member,
-    MemberError, MemberState, Members, Reading, Resolver, Tx, WriteError, members_range,
+    Acknowledgements, Candidate, Changes, Conflict, Document, DocumentStore, DocumentView,
+    Inadmissible, Member, MemberError, MemberState, Members, Reading, Resolver, Tx, WriteError,
+    members_range,
 };
 pub use rejoin_crdt::*;
 pub use rejoin_storage::{

@@ -8,15 +8,17 @@
 
 mod backoff;
 mod driver;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rejoin_sync::{CloseReason, ClusterId, Session};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::Replica;
@@ -44,6 +46,8 @@ struct Shared {
     links: Mutex<BTreeMap<u64, Arc<Link>>>,
     next: AtomicU64,
     tasks: Mutex<JoinSet<()>>,
+    /// Set once the first task runs.
+    is_kept_up: AtomicBool,
 }
 
 /// One link to a peer, over as many connections as it takes.
@@ -53,6 +57,8 @@ pub(crate) struct Link {
     address: String,
     /// Whether this side opened it, and opens it again.
     outbound: bool,
+    /// Tells the driver that its session has something to do.
+    wake: Arc<Notify>,
     state: Mutex<LinkState>,
 }
 
@@ -107,6 +113,7 @@ impl Network {
             links: Mutex::default(),
             next: AtomicU64::new(1),
             tasks: Mutex::default(),
+            is_kept_up: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -148,7 +155,11 @@ impl Network {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-        lock(&self.shared.tasks).spawn(task)
+        let mut tasks = lock(&self.shared.tasks);
+        if !self.shared.is_kept_up.swap(true, Ordering::Relaxed) {
+            tasks.spawn(upkeep::keep_up(Arc::downgrade(&self.shared)));
+        }
+        tasks.spawn(task)
     }
 }
 
@@ -169,7 +180,8 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr) {
 impl Shared {
     fn add_link(&self, address: String, outbound: bool) -> Arc<Link> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let link = Arc::new(Link { number, address, outbound, state: Mutex::default() });
+        let (wake, state) = (Arc::default(), Mutex::default());
+        let link = Arc::new(Link { number, address, outbound, wake, state });
         let mut links = lock(&self.links);
         links.insert(number, link.clone());
         link

@@ -467,7 +467,7 @@ impl Replica {
 
     /// Shortens the log once it is much longer than the state. The changes are durable already, so if
     /// this fails it is tried again after the next one.
-    fn checkpoint_if_due(&self) {
+    pub(crate) fn checkpoint_if_due(&self) {
         let is_due = self.shared.keep(|keeper, _| Ok(keeper.wants_checkpoint()));
         if is_due == Ok(true)
             && let Ok(state) = self.deltas_since(&Context::default())

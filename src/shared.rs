@@ -8,8 +8,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard
 use std::thread::ThreadId;
 use std::time::Duration;
 
-use rejoin_crdt::ReplicaId;
-use rejoin_crdt::document::{Document, DocumentView};
+use rejoin_crdt::document::{Acknowledgements, Document, DocumentView};
+use rejoin_crdt::{ReplicaId, VersionVector};
 
 use rejoin_storage::{StorageError, Token};
 
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     document: RwLock<Document>,
     /// What makes changes durable, if anything does. Only the writer uses it.
     keeper: Mutex<Option<Keeper>>,
+    /// What members were heard to have durably.
+    acknowledged: Mutex<Acknowledgements>,
     /// The state before a long change that is being applied.
     published: Mutex<Option<DocumentView>>,
     /// The number of commits, for whoever waits for the next one.
@@ -63,6 +65,7 @@ impl Shared {
             writing: Mutex::default(),
             document: RwLock::new(document),
             keeper: Mutex::new(keeper),
+            acknowledged: Mutex::default(),
             published: Mutex::default(),
             revision: Mutex::default(),
             changed: Condvar::new(),
@@ -85,6 +88,19 @@ impl Shared {
     /// How the state was found at the open; `None` if it lives in memory only.
     pub(crate) fn recovery(&self) -> Option<Recovery> {
         lock(&self.keeper).as_ref().map(Keeper::recovery)
+    }
+
+    pub(crate) fn acknowledgements(&self) -> Acknowledgements {
+        lock(&self.acknowledged).clone()
+    }
+
+    /// Returns whether any of it was news.
+    pub(crate) fn learn_acknowledgements<'a>(
+        &self,
+        heard: impl Iterator<Item = (ReplicaId, &'a VersionVector)>,
+    ) -> bool {
+        let mut known = lock(&self.acknowledged);
+        heard.fold(false, |news, (life, seen)| known.learn(life, seen) || news)
     }
 
     /// Random bits that nobody else has.

@@ -7,6 +7,7 @@
 //!
 //! Time comes in as an argument, and so does the identity of the writer.
 
+mod acknowledgement;
 mod admissible;
 mod conflict;
 mod member;
@@ -18,6 +19,7 @@ mod write;
 
 use std::sync::Arc;
 
+pub use acknowledgement::Acknowledgements;
 pub use admissible::{DocumentJoinError, Inadmissible};
 pub use conflict::{Candidate, Conflict};
 pub use member::{Member, MemberState, Members, members_range};

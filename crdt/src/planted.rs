@@ -58,6 +58,8 @@ pub enum Bug {
     HorizonNotInherited,
     /// A reset goes although its owners may still write, or have written, without having seen it.
     ResetCollectedWithoutItsOwner,
+    /// Members of whom nothing was heard are not waited for.
+    StabilityOfThoseHeardOnly,
     /// Types in which a removal beats a concurrent write are written by, and taken from, everybody.
     MemberOnlyWrittenByGuest,
 }
@@ -97,7 +99,8 @@ impl Bug {
     ];
 
     /// The planted bugs that need members to be noticed.
-    pub const MEMBERSHIP: [Self; 1] = [Self::MemberOnlyWrittenByGuest];
+    pub const MEMBERSHIP: [Self; 2] =
+        [Self::StabilityOfThoseHeardOnly, Self::MemberOnlyWrittenByGuest];
 }
 
 #[cfg(feature = "planted")]

@@ -9,7 +9,6 @@ use rejoin_sync::{Config, Event, Output, Refusal, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::Notify;
 
 use super::backoff::Backoff;
 use super::{Link, Shared, describe, lock};
@@ -93,7 +92,7 @@ impl Driver {
 
     /// Returns why it ended.
     async fn run(mut self, mut reader: OwnedReadHalf) -> String {
-        let (changes, wake) = (Arc::new(AtomicU8::new(0)), Arc::new(Notify::new()));
+        let (changes, wake) = (Arc::new(AtomicU8::new(0)), self.link.wake.clone());
         let observer = {
             let (changes, wake, own) = (changes.clone(), wake.clone(), self.link.number);
             self.replica.observe(move |origin| {
@@ -174,6 +173,9 @@ impl Driver {
                         }
                         Err(_) => session.delta_refused(Refusal::Storage, store, now_ms),
                     });
+                }
+                Output::Acknowledged(heard) => {
+                    self.replica.learn_acknowledgements(&heard);
                 }
                 Output::Close(reason) => return Some(describe(&reason)),
                 Output::Event(Event::AuditMismatch { .. }) => {

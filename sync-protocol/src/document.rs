@@ -3,11 +3,13 @@
 //! Everything the protocol knows about keys, values and their encoding passes through this file.
 
 use rejoin_crdt::Fingerprint;
+pub use rejoin_crdt::document::Acknowledgements;
 pub use rejoin_crdt::path::Key;
 pub use rejoin_crdt::value::Value;
 pub(crate) use rejoin_crdt::wire::{
-    DecodeError, Extract, PlaceTooLarge, decode_context, decode_delta, decode_version_vector,
-    decoded_bytes, encode_context, encode_version_vector, extract, fit,
+    DecodeError, Extract, PlaceTooLarge, decode_acknowledgements, decode_context, decode_delta,
+    decode_version_vector, decoded_bytes, encode_acknowledgements, encode_context,
+    encode_version_vector, extract, fit,
 };
 
 /// The state of one replica.

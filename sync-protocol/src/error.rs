@@ -169,6 +169,9 @@ pub enum SessionError {
         /// What may.
         limit_bytes: usize,
     },
+    /// The acknowledgements of members cannot be read.
+    #[error("the acknowledgements are malformed: {0}")]
+    Acknowledgements(#[source] DecodeError),
     /// A message about a comparison that is not under way, or is malformed.
     #[error("a message about the comparison that answers pull {id} is out of place or malformed")]
     Comparison {
@@ -236,6 +239,7 @@ impl SessionError {
             Self::Fruitless { pulls } => (21, [*pulls as u64, 0]),
             Self::Backlog { queued_bytes, limit_bytes } => (22, sizes(*queued_bytes, *limit_bytes)),
             Self::Comparison { id } => (23, [*id, 0]),
+            Self::Acknowledgements(_) => (30, [0, 0]),
             Self::DeltaTooLarge { len_bytes, limit_bytes } => (24, sizes(*len_bytes, *limit_bytes)),
             Self::Store => (25, [0, 0]),
             Self::PeerLimits { frame_bytes, delta_bytes } => {

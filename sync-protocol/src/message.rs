@@ -45,11 +45,13 @@ pub enum Kind {
     More = 15,
     /// Which cells the answer shall bring.
     Want = 16,
+    /// What members are known to have durably.
+    Acknowledgements = 17,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Hello,
         Self::Pull,
         Self::Delta,
@@ -66,6 +68,7 @@ impl Kind {
         Self::Sketch,
         Self::More,
         Self::Want,
+        Self::Acknowledgements,
     ];
 
     /// The kind of this number.
@@ -87,6 +90,8 @@ impl Kind {
             Self::Pull | Self::Announce | Self::Ack | Self::Current => {
                 limits.frame_bytes.saturating_mul(4)
             }
+            // 1 024 members with as many components each are a few megabytes.
+            Self::Acknowledgements => limits.frame_bytes.saturating_mul(8),
             // A frame of names, hashes or coded symbols, and what stands around them.
             Self::Offer | Self::Sketch | Self::Want => limits.frame_bytes.saturating_mul(2),
             _ => 1 << 10,
@@ -169,6 +174,9 @@ pub(crate) enum Message {
     More {
         id: u64,
     },
+    Acknowledgements {
+        table: Vec<u8>,
+    },
     /// Hashes and keys of cells; `None` is everything.
     Want {
         id: u64,
@@ -206,6 +214,7 @@ impl Message {
             Self::Sketch { .. } => Kind::Sketch,
             Self::More { .. } => Kind::More,
             Self::Want { .. } => Kind::Want,
+            Self::Acknowledgements { .. } => Kind::Acknowledgements,
         }
     }
 
@@ -232,6 +241,7 @@ impl Message {
             Self::Verdict { id, verdict } => Body::array(2).uint(*id).bin(verdict),
             Self::Sketch { id, coded } => Body::array(2).uint(*id).bin(coded),
             Self::More { id } => Body::array(1).uint(*id),
+            Self::Acknowledgements { table } => Body::array(1).bin(table),
             Self::Want { id, wanted } => Body::array(3)
                 .uint(*id)
                 .optional_bin(wanted.as_ref().map(|(hashes, _)| hashes.as_slice()))
@@ -246,7 +256,13 @@ impl Message {
             Kind::Pull | Kind::Delta | Kind::Ack | Kind::Verdict | Kind::Sketch => 2,
             Kind::Current => 4,
             Kind::Error | Kind::Offer | Kind::Want => 3,
-            Kind::Announce | Kind::Ping | Kind::Pong | Kind::Credit | Kind::Close | Kind::More => 1,
+            Kind::Announce
+            | Kind::Ping
+            | Kind::Pong
+            | Kind::Credit
+            | Kind::Close
+            | Kind::More
+            | Kind::Acknowledgements => 1,
         };
         let mut fields = Fields::new(body, known)?;
         let message = match kind {
@@ -279,6 +295,7 @@ impl Message {
             Kind::Verdict => Self::Verdict { id: fields.uint()?, verdict: fields.bin()?.to_vec() },
             Kind::Sketch => Self::Sketch { id: fields.uint()?, coded: fields.bin()?.to_vec() },
             Kind::More => Self::More { id: fields.uint()? },
+            Kind::Acknowledgements => Self::Acknowledgements { table: fields.bin()?.to_vec() },
             Kind::Want => Self::Want {
                 id: fields.uint()?,
                 wanted: owned(fields.optional_bin()?).zip(owned(fields.optional_bin()?)),

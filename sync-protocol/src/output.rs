@@ -2,7 +2,7 @@
 
 use rejoin_crdt::{Fingerprint, ReplicaId};
 
-use crate::document::AuthorisedDelta;
+use crate::document::{Acknowledgements, AuthorisedDelta};
 use crate::error::CloseReason;
 
 /// One thing for the driver to do.
@@ -17,6 +17,11 @@ pub enum Output {
     /// [`Session::delta_applied`]: crate::Session::delta_applied
     /// [`Session::delta_refused`]: crate::Session::delta_refused
     Apply(AuthorisedDelta),
+    /// The peer tells what members have durably. Add it to what is known, and tell the other sessions by
+    /// [`Session::acknowledgements_changed`] if it was news.
+    ///
+    /// [`Session::acknowledgements_changed`]: crate::Session::acknowledgements_changed
+    Acknowledged(Acknowledgements),
     /// Something happened, for status and metrics.
     Event(Event),
     /// The session has ended; close the transport once everything before this is sent. The last

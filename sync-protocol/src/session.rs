@@ -12,6 +12,7 @@
 //!
 //! The manner is that of the Rust QUIC implementation Quinn (`quinn-proto`).
 
+mod acknowledging;
 mod audit;
 mod comparing;
 mod handshake;
@@ -38,6 +39,7 @@ use crate::random::SplitMix64;
 use crate::segments;
 use crate::status::{State, Status, Traffic};
 
+use acknowledging::Acknowledging;
 use audit::Audit;
 use comparing::Comparing;
 pub use handshake::Peer;
@@ -61,6 +63,7 @@ pub struct Session {
     offering: Option<Offering>,
     /// What is being compared to answer the own pull.
     comparing: Option<Comparing>,
+    acknowledging: Acknowledging,
     audit: Audit,
     liveness: Liveness,
     random: SplitMix64,
@@ -99,6 +102,7 @@ impl Session {
             pushing: Pushing::default(),
             offering: None,
             comparing: None,
+            acknowledging: Acknowledging::default(),
             audit: Audit::new(now_ms),
             liveness: Liveness::new(
                 times.ping_ms,
@@ -200,6 +204,9 @@ impl Session {
             self.hold.deadline_ms(),
             self.pulling.deadline_ms(self.config.times.pull_ms, &self.inbox),
             self.pushing.deadline_ms(),
+            self.acknowledging
+                .deadline_ms(self.config.times.tell_ms)
+                .filter(|_| self.peer().is_some()),
             self.audit.deadline_ms(self.is_in_sync),
             // The last delta has left: make the next one from the state as it is by now.
             self.has_delta_to_make().then_some(self.now_ms),
@@ -287,6 +294,7 @@ impl Session {
         self.make_delta(store)?;
         self.tell(store);
         self.pull(store)?;
+        self.tell_acknowledgements();
         self.audit(store);
         if let Some(grant) = self.inbox.grant() {
             self.outbox.message(&Message::Credit(grant));

@@ -5,6 +5,7 @@
 mod common;
 
 mod a_chain_forwards;
+mod acknowledgements;
 mod audit_finds_damage;
 mod below_horizon;
 mod example_bytes;

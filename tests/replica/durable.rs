@@ -80,7 +80,10 @@ fn a_change_that_cannot_be_made_durable_is_not_made() {
     let before = db.context();
     disk.set_plan(FaultPlan { failing_syncs_per_mille: 1_000, ..FaultPlan::NONE });
     let refused = set(&db, "a", "lost").unwrap_err();
-    assert!(matches!(refused, TransactError::Storage(StorageError::OutcomeUnknown(_))), "{refused}");
+    assert!(
+        matches!(refused, TransactError::Storage(StorageError::OutcomeUnknown(_))),
+        "{refused}"
+    );
     let peer = Replica::in_memory();
     set(&peer, "b", "from a peer").unwrap();
     assert!(db.apply(&peer.delta_since(&db.context()).unwrap()).is_err(), "and none after it");

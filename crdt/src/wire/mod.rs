@@ -43,13 +43,14 @@ pub use weight::decoded_bytes;
 use bounds::Bounds;
 use envelope::{array_len, bin, optional_bin, put_array_len, put_bin, put_optional_bin, skip};
 use part::{part_to_bytes, read_part};
-use varint::{Reader, put_count};
+use varint::{Reader, put_count, put_varint};
 use vectors::{Dictionary, DictionaryWriter, put_vector, read_vector};
 use weight::{Budget, SEGMENT_BYTES};
 
 use crate::context::Context;
 use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
+use crate::document::Acknowledgements;
 use crate::entry::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::limits::Limits;
@@ -179,6 +180,56 @@ pub fn decode_version_vector(bytes: &[u8], limits: &Limits) -> Result<VersionVec
     let vector = read_whole_vector(content, &mut message.dictionary, &mut budget)?;
     message.close()?;
     Ok(vector)
+}
+
+/// The bytes of acknowledgements.
+pub fn encode_acknowledgements(acknowledgements: &Acknowledgements) -> Vec<u8> {
+    let entries = || acknowledgements.iter();
+    let named = entries().flat_map(|(life, seen)| seen.iter().map(|(id, _)| id).chain([life]));
+    let dictionary = DictionaryWriter::new(named.collect());
+    let mut out = begin(VECTOR_ELEMENTS, &dictionary);
+    let mut content = Vec::new();
+    put_count(&mut content, entries().count());
+    let nothing = VersionVector::new();
+    let mut reference = &nothing;
+    for (life, seen) in entries() {
+        put_varint(&mut content, dictionary.index(life));
+        put_vector(&mut content, &dictionary, seen, reference);
+        reference = seen;
+    }
+    put_bin(&mut out, &content);
+    out
+}
+
+/// The acknowledgements that were encoded to these bytes.
+///
+/// # Errors
+/// What is wrong with the bytes, and where; limits are those of a delta.
+pub fn decode_acknowledgements(
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<Acknowledgements, DecodeError> {
+    let (mut message, mut budget) = Message::open(bytes, limits, VECTOR_ELEMENTS)?;
+    let Message { reader, dictionary, .. } = &mut message;
+    let mut content = bin(reader)?;
+    let mut entries: Vec<(ReplicaId, VersionVector)> = Vec::new();
+    let nothing = VersionVector::new();
+    // An entry takes a byte for its life and one for its vector.
+    for _ in 0..content.count(2)? {
+        budget.charge(1, SEGMENT_BYTES)?;
+        let at = content.at();
+        let index = content.varint()?;
+        let life = dictionary.id(at, index)?;
+        if entries.last().is_some_and(|(last, _)| *last >= life) {
+            return Err(DecodeError::NotCanonical { at });
+        }
+        let reference = entries.last().map_or(&nothing, |(_, seen)| seen);
+        let seen = read_vector(&mut content, dictionary, &mut budget, reference)?;
+        entries.push((life, seen));
+    }
+    content.end()?;
+    message.close()?;
+    Ok(entries.into_iter().collect())
 }
 
 /// Version, header and dictionary of a message.

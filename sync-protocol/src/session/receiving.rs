@@ -108,6 +108,7 @@ impl Session {
             Message::Offer { id, nonce, items } => self.offered(id, nonce, &items, store)?,
             Message::Verdict { id, verdict } => self.judged(id, &verdict, store)?,
             Message::Sketch { id, coded } => self.sketched(id, &coded, store)?,
+            Message::Acknowledgements { table } => self.hear_acknowledgements(&table)?,
             Message::More { id } => self.sketch_on(id)?,
             Message::Want { id, wanted } => self.wanted(id, wanted)?,
             Message::Close { code } => self.end(None, CloseReason::Remote { code }),

@@ -6,7 +6,7 @@ pub(crate) mod raw;
 use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
 use rejoin_crdt::{Hlc, KeyRange, ReplicaId, Transaction};
-use rejoin_sync::document::{Context, Store};
+use rejoin_sync::document::{Acknowledgements, Context, Store};
 use rejoin_sync::{
     CloseReason, ClusterId, Config, Event, Origin, Output, Refusal, Session, SessionError, Status,
 };
@@ -17,11 +17,14 @@ pub(crate) const CLUSTER: ClusterId = ClusterId([7; 16]);
 pub(crate) struct Site {
     pub(crate) store: Store,
     pub(crate) id: Option<ReplicaId>,
+    /// What it knows of what members have durably.
+    pub(crate) acknowledged: Acknowledgements,
 }
 
 impl Site {
     pub(crate) fn new(number: u128) -> Self {
-        Self { store: Store::new(), id: Some(ReplicaId::from_u128(number)) }
+        let (store, acknowledged) = (Store::new(), Acknowledgements::default());
+        Self { store, id: Some(ReplicaId::from_u128(number)), acknowledged }
     }
 
     /// Writes to a register, without telling anybody.
@@ -150,6 +153,20 @@ impl Net {
         self.run();
     }
 
+    /// A site says what it has, as a member does.
+    pub(crate) fn acknowledge(&mut self, site: usize) {
+        let Site { store, id, acknowledged } = &mut self.sites[site];
+        acknowledged.learn(id.unwrap(), &store.view().context().floor());
+        self.tell_acknowledged(site);
+    }
+
+    fn tell_acknowledged(&mut self, site: usize) {
+        let Site { store, acknowledged, .. } = &self.sites[site];
+        for end in self.links.iter_mut().flatten().filter(|end| end.site == site) {
+            end.session.acknowledgements_changed(acknowledged, store, self.now_ms);
+        }
+    }
+
     /// Tells the sessions of a site that it has written.
     pub(crate) fn tell(&mut self, site: usize) {
         let origin = Origin::Local { replica: self.sites[site].id.unwrap() };
@@ -243,6 +260,13 @@ impl Net {
                 Output::Event(event) => self.links[link][side].events.push(event),
                 Output::Close(reason) => self.links[link][side].closed = Some(reason),
                 Output::Apply(delta) => self.apply(link, side, delta),
+                Output::Acknowledged(heard) => {
+                    let known = &mut self.sites[site].acknowledged;
+                    heard.iter().for_each(|(life, seen)| {
+                        known.learn(life, seen);
+                    });
+                    self.tell_acknowledged(site);
+                }
                 other => panic!("unknown output {other:?}"),
             }
         }
