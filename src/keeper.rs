@@ -13,7 +13,8 @@ use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError};
 use rejoin_crdt::{
-    Authority, Context, Delta, InvalidDelta, JoinError, Limits, ReplicaId, Staged, VersionVector,
+    AuthorisedDelta, Authority, Context, Delta, InvalidDelta, JoinError, Limits, ReplicaId, Staged,
+    VersionVector,
 };
 use rejoin_storage::{
     Disk, End, Life, MAX_RECORD_BYTES, OpenError, Reservation, Storage, StorageError, Token,
@@ -77,9 +78,6 @@ pub enum RecoverError {
         /// What is missing.
         error: JoinError,
     },
-    /// The first record after the recovery could not be written.
-    #[error(transparent)]
-    Write(#[from] StorageError),
 }
 
 /// The log of a replica, and what may be written under its id.
@@ -120,16 +118,26 @@ impl Keeper {
             Life::New { why } => (None, Some(why)),
         };
         let recovery = Recovery { end: opened.end, new_life, records: opened.records.len() };
-        let mut keeper = Self { storage: Box::new(opened.storage), reservation, recovery };
-        if let Some(skipped) = reservation.and_then(|r| skipped(document, r)) {
-            keeper.keep(&skipped)?;
-            let delta = skipped.validate(&own_limits()).map(|d| d.authorise(&Authority::Full));
-            if let Ok(Ok(delta)) = delta {
-                let joined = document.restore(delta, now_ms);
-                joined.map_err(|error| RecoverError::Join { record: recovery.records, error })?;
-            }
+        Ok(Self { storage: Box::new(opened.storage), reservation, recovery })
+    }
+
+    /// After a crash, the numbers that were reserved and may have been used name nothing. That is said
+    /// before the next own change, which follows on them, and made durable; not earlier, so that a peer
+    /// who knows one of these numbers can still prove that this is an older copy. `None` if there is
+    /// nothing to say.
+    pub(crate) fn skip(
+        &mut self,
+        document: &Document,
+    ) -> Result<Option<AuthorisedDelta<Key, Value>>, StorageError> {
+        let Some(Reservation { replica, next_seq, .. }) = self.reservation else { return Ok(None) };
+        let upto = next_seq.saturating_sub(1);
+        if document.store().last_seq(replica) >= upto {
+            return Ok(None);
         }
-        Ok(keeper)
+        let skipped = document.store().skip(replica, upto);
+        self.keep(&skipped)?;
+        let valid = skipped.validate(&own_limits()).ok();
+        Ok(valid.and_then(|valid| valid.authorise(&Authority::Full).ok()))
     }
 
     /// The id under which the life goes on.
@@ -158,6 +166,22 @@ impl Keeper {
         self.reservation = Some(reservation);
         self.keep(&staged.to_delta(context))?;
         reservation.next_seq += count;
+        self.reservation = Some(reservation);
+        Ok(())
+    }
+
+    /// Writes under another id from now on.
+    pub(crate) fn begin_life(
+        &mut self,
+        replica: ReplicaId,
+        token: Token,
+    ) -> Result<(), StorageError> {
+        let mut reservation = Reservation::new(replica);
+        // Reserved at once, even if nothing is written: the log must not offer the former life again.
+        if let Some(seq_limit) = reservation.reserve(1) {
+            self.write(Write::Reserve { replica, seq_limit, token })?;
+            reservation.seq_limit = seq_limit;
+        }
         self.reservation = Some(reservation);
         Ok(())
     }
@@ -238,14 +262,6 @@ fn replay(
             Err(RecoverError::UnknownKind { record, kind })
         }
     }
-}
-
-/// After a crash, the numbers that were reserved and may have been used name nothing: said once, so that
-/// the next change follows on them.
-fn skipped(document: &Document, reservation: Reservation) -> Option<Delta<Key, Value>> {
-    let store = document.store();
-    let (replica, upto) = (reservation.replica, reservation.next_seq.saturating_sub(1));
-    (store.last_seq(replica) < upto).then(|| store.skip(replica, upto))
 }
 
 /// What comes from the own log was within the limits when it was written.

@@ -98,6 +98,9 @@ pub enum TransactError<E> {
     /// The change could not be made durable, so it was not made.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The numbers that a crash left unused could not be passed over.
+    #[error(transparent)]
+    Join(#[from] JoinError),
     /// The document changed while the transaction ran. Transactions of one replica run one after the
     /// other, so this does not happen.
     #[error(transparent)]
@@ -209,6 +212,9 @@ pub struct Status {
     pub writers: usize,
     /// Time stamps that arrived from too far in the future.
     pub suspect_stamps: u64,
+    /// Ids under which this replica wrote until it turned out that somebody else does, too. Not empty is
+    /// an alarm: a replica was copied, or set back, without being told.
+    pub given_up: Vec<ReplicaId>,
 }
 
 impl Builder {
@@ -352,6 +358,10 @@ impl Replica {
         let writer = self.shared.writer().ok_or(TransactError::Nested)?;
         let replica = self.shared.draw_identity();
         let now_ms = self.shared.now_ms();
+        let skipped = self.shared.keep(|keeper, _| keeper.skip(&self.shared.document()))?;
+        if let Some(skipped) = skipped {
+            self.shared.change(0, |document| document.restore(skipped, now_ms).map(drop))?;
+        }
         let hlc = self.shared.change(0, |document| document.tick(now_ms));
         let (staged, value) = {
             let document = self.shared.document();
@@ -435,14 +445,42 @@ impl Replica {
         self.join(delta, Origin::Remote(None))
     }
 
-    /// Joins a delta that was decoded, validated and authorised.
+    /// Gives up the id `life`, which is used elsewhere too: by a copy of this replica, or by what this
+    /// one was before it was set back. From now on it writes under a new id. That both copies wrote
+    /// under one id meanwhile cannot be undone; [`Status::given_up`] is the alarm.
+    ///
+    /// # Errors
+    /// When the new id cannot be made durable; then the old one stays, and nothing can be written.
+    pub(crate) fn give_up_identity(&self, life: ReplicaId) -> Result<(), ApplyError> {
+        let writer = self.shared.writer().ok_or(ApplyError::Nested)?;
+        self.shared.give_up_identity(life)?;
+        drop(writer);
+        Ok(())
+    }
+
+    /// Joins a delta that was decoded, validated and authorised. Whoever knows more of this replica's
+    /// changes than it made has proved that its id is used elsewhere too.
     pub(crate) fn join(
         &self,
         delta: AuthorisedDelta<Key, Value>,
         origin: Origin,
     ) -> Result<Applied, ApplyError> {
-        let writer = self.shared.writer().ok_or(ApplyError::Nested)?;
         let own = self.shared.claimed_identity();
+        let joined = self.join_as(own, delta, origin);
+        if let (Err(ApplyError::Join(JoinError::UnknownOwnDots { .. })), Some(own)) = (&joined, own)
+        {
+            self.give_up_identity(own)?;
+        }
+        joined
+    }
+
+    fn join_as(
+        &self,
+        own: Option<ReplicaId>,
+        delta: AuthorisedDelta<Key, Value>,
+        origin: Origin,
+    ) -> Result<Applied, ApplyError> {
+        let writer = self.shared.writer().ok_or(ApplyError::Nested)?;
         let now_ms = self.shared.now_ms();
         if self.shared.document().check_join(&delta, own)? {
             self.shared.keep(|keeper, _| keeper.keep(delta.as_delta()))?;
@@ -560,6 +598,7 @@ impl Replica {
             hydrating: cells.is_hydrating(),
             writers: cells.context().floor().len(),
             suspect_stamps: document.suspect_stamps(),
+            given_up: self.shared.given_up(),
         }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Shared {
 struct Identity {
     drawn: Option<ReplicaId>,
     is_claimed: bool,
+    /// Earlier ids, given up because they turned out to be used elsewhere too.
+    given_up: Vec<ReplicaId>,
 }
 
 impl Shared {
@@ -60,7 +62,11 @@ impl Shared {
         let drawn = keeper.as_ref().and_then(Keeper::replica);
         Self {
             env,
-            identity: Mutex::new(Identity { drawn, is_claimed: drawn.is_some() }),
+            identity: Mutex::new(Identity {
+                drawn,
+                is_claimed: drawn.is_some(),
+                given_up: Vec::new(),
+            }),
             writer: Mutex::default(),
             writing: Mutex::default(),
             document: RwLock::new(document),
@@ -122,6 +128,26 @@ impl Shared {
     /// The id that this life has or will have.
     pub(crate) fn draw_identity(&self) -> ReplicaId {
         *lock(&self.identity).drawn.get_or_insert_with(|| self.env.new_replica_id())
+    }
+
+    /// Gives up the id `life`, if this is it still, and begins another one. Only the writer may call
+    /// this.
+    pub(crate) fn give_up_identity(&self, life: ReplicaId) -> Result<(), StorageError> {
+        if lock(&self.identity).drawn != Some(life) {
+            return Ok(());
+        }
+        let next = self.env.new_replica_id();
+        self.keep(|keeper, token| keeper.begin_life(next, token))?;
+        let mut identity = lock(&self.identity);
+        identity.given_up.push(life);
+        identity.drawn = Some(next);
+        identity.is_claimed = false;
+        Ok(())
+    }
+
+    /// The ids that were given up.
+    pub(crate) fn given_up(&self) -> Vec<ReplicaId> {
+        lock(&self.identity).given_up.clone()
     }
 
     /// The id of this life, if it was claimed.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rejoin_sync::{Config, Event, Output, Refusal, Session};
+use rejoin_sync::{CloseReason, Config, Event, Output, Refusal, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -13,7 +13,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use super::backoff::Backoff;
 use super::{Link, Shared, describe, lock};
 use crate::env;
-use crate::{ApplyError, DocumentStore, Origin, Replica};
+use crate::{ApplyError, DocumentStore, Origin, Replica, ReplicaId};
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -75,6 +75,8 @@ pub(super) async fn serve(shared: Weak<Shared>, link: Arc<Link>, stream: TcpStre
 struct Driver {
     link: Arc<Link>,
     replica: Replica,
+    /// The id for which the session speaks.
+    own: ReplicaId,
     clock: env::Monotonic,
     writer: OwnedWriteHalf,
     unsent: VecDeque<u8>,
@@ -87,7 +89,8 @@ impl Driver {
         clock: env::Monotonic,
         writer: OwnedWriteHalf,
     ) -> Self {
-        Self { link, replica, clock, writer, unsent: VecDeque::new() }
+        let own = replica.identity();
+        Self { link, replica, own, clock, writer, unsent: VecDeque::new() }
     }
 
     /// Returns why it ended.
@@ -141,8 +144,11 @@ impl Driver {
         });
     }
 
-    fn changed(&self, changes: u8) {
-        let replica = self.replica.identity();
+    fn changed(&mut self, changes: u8) {
+        if changes & LOCAL != 0 {
+            self.own = self.replica.identity();
+        }
+        let replica = self.own;
         self.with_session(|session, store, now_ms| {
             if changes & LOCAL != 0 {
                 let origin = rejoin_sync::Origin::Local { replica };
@@ -177,13 +183,25 @@ impl Driver {
                 Output::Acknowledged(heard) => {
                     self.replica.learn_acknowledgements(&heard);
                 }
-                Output::Close(reason) => return Some(describe(&reason)),
+                Output::Close(reason) => {
+                    self.note_fork(&reason);
+                    return Some(describe(&reason));
+                }
                 Output::Event(Event::AuditMismatch { .. }) => {
                     lock(&self.link.state).mismatches += 1;
                 }
                 // Whatever else happened shows in the status of the session.
                 _ => {}
             }
+        }
+    }
+
+    /// A session that ended because the own id is used elsewhere too has given proof of it.
+    fn note_fork(&self, reason: &CloseReason) {
+        use rejoin_sync::SessionError::{SameReplica, UnknownOwnDots};
+        if let CloseReason::Error(SameReplica { .. } | UnknownOwnDots { .. }) = reason {
+            // If the new id cannot be made durable, the next write says so.
+            let _ = self.replica.give_up_identity(self.own);
         }
     }
 

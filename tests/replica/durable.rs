@@ -183,3 +183,34 @@ fn damage_costs_the_life_and_what_was_lost_comes_back_from_a_peer() {
         assert_eq!(value(&peer, "key 19").as_deref(), Some("value"));
     }
 }
+
+#[test]
+fn a_copy_that_nobody_noticed_shows_when_both_meet_and_gets_a_new_id() {
+    let (disk, place) = (disk(), MemoryPlace::default());
+    let db = open(&disk, &place);
+    set(&db, "a", "1").unwrap();
+    // The disk with the place of its token, as an image of the whole machine holds them.
+    let (image, image_place) = (disk.copy(2), MemoryPlace::default());
+    let token = rejoin_storage::TokenPlace::read(&place).unwrap().unwrap();
+    rejoin_storage::TokenPlace::write(&mut image_place.clone(), token).unwrap();
+    let peer = Replica::in_memory();
+    set(&db, "b", "written after the image").unwrap();
+    exchange(&db, &peer);
+    crash(db, &disk);
+
+    let db = open(&image, &image_place);
+    let old = db.identity();
+    assert_eq!(db.recovery().unwrap().new_life, None, "no byte differs");
+    let refused = db.apply(&peer.delta_since(&db.context()).unwrap());
+    assert!(refused.is_err(), "the peer knows more of this life than it made");
+    assert_eq!(db.status().given_up, [old]);
+    db.apply(&peer.delta_since(&db.context()).unwrap()).unwrap();
+    set(&db, "c", "under the new id").unwrap();
+    assert_ne!(db.identity(), old);
+    exchange(&db, &peer);
+    assert_eq!(value(&peer, "c").as_deref(), Some("under the new id"));
+    assert_eq!(value(&db, "b").as_deref(), Some("written after the image"));
+    crash(db, &image);
+    let db = open(&image, &image_place);
+    assert_ne!(db.identity(), old, "the new id is durable");
+}
