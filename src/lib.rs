@@ -35,6 +35,8 @@ mod collection;
 pub mod env;
 mod feed;
 mod keeper;
+#[cfg(feature = "sync")]
+pub mod link;
 mod membership;
 #[cfg(feature = "net")]
 pub mod net;
