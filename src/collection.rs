@@ -6,10 +6,8 @@
 
 use rejoin_crdt::ReplicaId;
 use rejoin_crdt::document::{Acknowledgements, Member};
-use rejoin_storage::StorageError;
-use thiserror::Error;
 
-use crate::Replica;
+use crate::{KeepError, Replica};
 
 /// What a collection has forgotten, and what it waits for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,18 +29,6 @@ pub struct Stalled {
     pub member: Member,
     /// The number of changes that it has not acknowledged.
     pub behind: u64,
-}
-
-/// Why nothing was collected. Nothing was changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[non_exhaustive]
-pub enum CollectError {
-    /// It was called inside a transaction of the same replica.
-    #[error("nothing can be collected inside a transaction of the same replica")]
-    Nested,
-    /// That something was collected cannot be made durable.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
 }
 
 impl Replica {
@@ -100,9 +86,9 @@ impl Replica {
     /// # Errors
     /// When it cannot be made durable that something was forgotten: then this replica takes no more
     /// changes, and finds everything again when it is opened.
-    pub fn collect(&self) -> Result<Collection, CollectError> {
+    pub fn collect(&self) -> Result<Collection, KeepError> {
         let waits_for = self.stalled();
-        let writer = self.shared.writer().ok_or(CollectError::Nested)?;
+        let writer = self.shared.writer().ok_or(KeepError::Nested)?;
         let known = self.acknowledgements();
         let Some(stability) = self.view().members().stability(&known) else {
             return Ok(Collection { waits_for, ..Collection::default() });

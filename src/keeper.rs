@@ -80,6 +80,18 @@ pub enum RecoverError {
     },
 }
 
+/// Why something could not be made durable. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum KeepError {
+    /// It was called inside a transaction of the same replica.
+    #[error("this cannot be done inside a transaction of the same replica")]
+    Nested,
+    /// The storage refused.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
 /// The log of a replica, and what may be written under its id.
 pub(crate) struct Keeper {
     storage: Box<dyn Storage + Send>,

@@ -44,9 +44,9 @@ mod observer;
 mod replica;
 mod shared;
 
-pub use collection::{CollectError, Collection, Stalled};
+pub use collection::{Collection, Stalled};
 pub use feed::Feed;
-pub use keeper::{RecoverError, Recovery};
+pub use keeper::{KeepError, RecoverError, Recovery};
 pub use observer::{Observer, Origin};
 pub use rejoin_crdt::document::{
     Acknowledgements, Candidate, Changes, Conflict, Document, DocumentStore, DocumentView,

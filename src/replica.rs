@@ -24,7 +24,7 @@ use thiserror::Error;
 #[cfg(feature = "env")]
 use crate::env;
 use crate::feed::Feed;
-use crate::keeper::{self, Keeper, RecoverError, Recovery};
+use crate::keeper::{self, KeepError, Keeper, RecoverError, Recovery};
 use crate::observer::{Observer, Origin};
 use crate::shared::Shared;
 
@@ -325,6 +325,18 @@ impl Replica {
     pub fn snapshot(&self) -> Result<Vec<u8>, DeltaError> {
         let state = self.deltas_since(&Context::default())?;
         Ok(rejoin_storage::export_snapshot(keeper::records(&state))?)
+    }
+
+    /// Ends the log of a replica on disk cleanly. Reading goes on; every later change is refused. What
+    /// drops the last handle does the same, but cannot say whether it worked.
+    ///
+    /// # Errors
+    /// When the end could not be written: then the next open finds a crash, and loses nothing.
+    pub fn close(&self) -> Result<(), KeepError> {
+        let writer = self.shared.writer().ok_or(KeepError::Nested)?;
+        self.shared.keep(Keeper::close)?;
+        drop(writer);
+        Ok(())
     }
 
     /// How the state was found when this replica was opened; `None` if it lives in memory only.

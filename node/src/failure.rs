@@ -59,6 +59,14 @@ pub(crate) enum Failure {
         /// Why not.
         cause: io::Error,
     },
+    /// The directory with the state cannot be used.
+    #[error("cannot open the state in {path}: {cause}")]
+    Data {
+        /// The directory.
+        path: String,
+        /// Why not.
+        cause: Box<rejoin::OpenReplicaError>,
+    },
     /// Standard output could not be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
@@ -122,6 +130,11 @@ impl Failure {
             Self::Refused(problem) => return problem.advice(),
             Self::Usage { .. } => "see `rejoin help`".into(),
             Self::BrokeOff { .. } => "see whether the node still runs: `rejoin status`".into(),
+            Self::Data { .. } => {
+                "a directory belongs to one running node; name another one, or stop \
+                 the node that uses it"
+                    .into()
+            }
             Self::File { .. } | Self::Output(_) | Self::System { .. } => return None,
         })
     }

@@ -1,13 +1,15 @@
 //! `rejoin serve`: runs a replica.
 //!
-//! What must always hold: the ready line appears once, after both ports are open. Nothing here is
-//! encrypted or authenticated yet, so every address must be on the loopback interface.
+//! What must always hold: the ready line appears once, after both ports are open and the state is there.
+//! Nothing here is encrypted or authenticated yet, so every address must be on the loopback interface.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use rejoin::{Recovery, Replica};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -19,12 +21,14 @@ use crate::stop::StopSignals;
 
 #[derive(Debug, Args)]
 #[command(after_help = format!(
-    "There is no durable storage yet: the state lives as long as this process and its peers. There \
-    is no encryption yet either, so only loopback addresses are accepted; use a tunnel to sync \
+    "With --data the state is kept in that directory: a change is answered, shown and sent once it is \
+    durable there. Without it the state lives as long as this process and its peers. A directory \
+    belongs to one node; to move data to another machine, do not copy it but let the new node sync. \
+    There is no encryption yet, so only loopback addresses are accepted; use a tunnel to sync \
     between machines.\n\n\
     When both ports are open, one line is printed:\n  \
     ready sync=127.0.0.1:7400 http=127.0.0.1:8400\n\n{EXIT_CODES}\n\n\
-    Examples:\n  rejoin serve --name berlin\n  \
+    Examples:\n  rejoin serve --name berlin --data ./berlin\n  \
     rejoin serve --name paris --listen 127.0.0.1:0 --http 127.0.0.1:0 --peer 127.0.0.1:7400"))]
 pub(crate) struct Options {
     /// Where peers connect; port 0 takes any free port.
@@ -39,6 +43,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ADDR", env = "REJOIN_PEERS", value_delimiter = ',',
         value_parser = loopback)]
     peer: Vec<SocketAddr>,
+    /// Where the state is kept; the directory is made if it does not exist.
+    #[arg(long, value_name = "DIR", env = "REJOIN_DATA")]
+    data: Option<PathBuf>,
     /// A name for this node, for people.
     #[arg(long, env = "REJOIN_NAME", default_value = "rejoin")]
     name: String,
@@ -77,12 +84,13 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let (http_listener, http_address) = listen(options.http).await?;
     let signals = StopSignals::new(options.until_stdin_closes)?;
     let failure = |cause| Failure::Listen { address: sync_address.to_string(), cause };
-    let engine = Engine::start(options.name, sync_listener, &options.peer).map_err(failure)?;
+    let replica = open(options.data.as_deref())?;
+    let engine = Engine::start(options.name, replica, sync_listener, &options.peer);
+    let engine = engine.map_err(failure)?;
     let engine = Arc::new(engine);
     let observing = tokio::spawn(Arc::clone(&engine).observe_peers());
     let (shut_down, shutdown) = watch::channel(false);
     let serving = tokio::spawn(http::serve(http_listener, Arc::clone(&engine), shutdown));
-    tracing::warn!("no durable storage yet: the state lives as long as this process and its peers");
     print_line(&format!("ready sync={sync_address} http={http_address}"))?;
     let reason = signals.first().await;
     tracing::info!("shutting down: {reason}");
@@ -91,7 +99,28 @@ async fn serve(options: Options) -> Result<(), Failure> {
         tracing::error!("the HTTP server failed");
     }
     observing.abort();
+    if let Err(error) = engine.close() {
+        tracing::warn!("the end was not recorded, nothing is lost: {error}");
+    }
     Ok(())
+}
+
+/// The replica in a directory, or one in memory.
+fn open(directory: Option<&Path>) -> Result<Replica, Failure> {
+    let Some(directory) = directory else {
+        tracing::warn!("no --data: the state lives as long as this process and its peers");
+        return Ok(Replica::in_memory());
+    };
+    let shown = directory.display().to_string();
+    let replica = Replica::open(directory)
+        .map_err(|cause| Failure::Data { path: shown.clone(), cause: Box::new(cause) })?;
+    if let Some(Recovery { end, new_life, records }) = replica.recovery() {
+        tracing::info!("opened {shown}: {records} records, left {end:?}");
+        if let Some(why) = new_life {
+            tracing::info!("the next change is made under a new id: {why:?}");
+        }
+    }
+    Ok(replica)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {

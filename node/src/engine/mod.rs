@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rejoin::path::Path;
 use rejoin::value::Item;
-use rejoin::{KeyRange, Replica, Tx, WriteError};
+use rejoin::{KeepError, KeyRange, Replica, Tx, WriteError};
 use tokio::net::TcpListener;
 
 use crate::api::{Op, Problem, Status, Transacted};
@@ -41,21 +41,30 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// An empty replica in memory that accepts peers at `listener` and keeps connections to `peers`
-    /// alive. Must be called inside a tokio runtime.
+    /// A node of `replica` that accepts peers at `listener` and keeps connections to `peers` alive. Must
+    /// be called inside a tokio runtime.
     ///
     /// # Errors
     ///
     /// The listener has no address.
     pub(crate) fn start(
         name: String,
+        replica: Replica,
         listener: TcpListener,
         peers: &[SocketAddr],
     ) -> io::Result<Self> {
         let sync_address = listener.local_addr()?;
-        let replica = Replica::in_memory();
         let peers = Peers::start(replica.clone(), listener, peers);
         Ok(Self { replica, peers, name, sync_address, writing: Mutex::default() })
+    }
+
+    /// Ends the log of the replica cleanly, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// It could not be written; the next start finds a crash and loses nothing.
+    pub(crate) fn close(&self) -> Result<(), KeepError> {
+        self.replica.close()
     }
 
     /// Looks at the peers once a second. Never completes.
@@ -110,7 +119,7 @@ impl Engine {
             replica: status.replica.map(|id| id.to_string()).unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION").into(),
             sync_address: self.sync_address.to_string(),
-            durable: false,
+            durable: self.replica.recovery().is_some(),
             cells: view.cells().live_count(&KeyRange::new(Some(first), Some(end))),
             fingerprint: view.cells().fingerprint(&KeyRange::full()).to_string(),
             token: token::write(view.cells().context()),

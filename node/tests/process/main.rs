@@ -11,6 +11,7 @@ mod support;
 
 mod conflict;
 mod convergence;
+mod durable;
 mod export;
 mod import;
 mod members;

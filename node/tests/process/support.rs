@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,18 @@ pub(crate) struct Node {
 impl Node {
     /// Starts a node on free ports that syncs with `peers`.
     pub(crate) fn start(peers: &[&Node]) -> Self {
+        Self::start_as(Command::new(BINARY), peers)
+    }
+
+    /// Starts a node that keeps its state in `directory`, and the token of the instance beside it.
+    pub(crate) fn start_in(directory: &Path, peers: &[&Node]) -> Self {
         let mut command = Command::new(BINARY);
+        command.env("REJOIN_DATA", directory.join("data"));
+        command.env("XDG_STATE_HOME", directory.join("instances"));
+        Self::start_as(command, peers)
+    }
+
+    fn start_as(mut command: Command, peers: &[&Node]) -> Self {
         command.args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
         for peer in peers {
             command.args(["--peer", &peer.sync]);
