@@ -6,6 +6,8 @@
 //! Some replicas are guests: nobody waits for them, and a guest that has not seen what was collected
 //! is told everything. Some members retire. Whoever changes is compared with the oracle at once.
 
+use std::collections::VecDeque;
+
 use fastrand::Rng;
 use rejoin_crdt::path::{Key, TypeTag};
 use rejoin_crdt::{
@@ -13,7 +15,8 @@ use rejoin_crdt::{
 };
 
 use crate::judge::{Judge, audit};
-use crate::report::{Failure, Tally};
+use crate::replay::{Fault, HEALING, Lane, PLACES, Replay, WEATHER, generator};
+use crate::report::{Difference, Failure, Symptom, Tally};
 use crate::site::{Refused, Site, sites};
 use crate::workload::{partial_range, universe};
 use crate::world::Shape;
@@ -21,13 +24,13 @@ use crate::world::Shape;
 /// Replicas, deltas in flight, and what each replica has heard of the acknowledgements.
 #[allow(missing_debug_implementations, reason = "a failure prints the seed, which says everything")]
 pub struct Collecting {
-    seed: u64,
+    replay: Replay,
     rng: Rng,
     step: u64,
     sites: Vec<Site>,
     judge: Judge,
     /// Deltas and their receivers.
-    flight: Vec<(usize, Vec<u8>)>,
+    flight: VecDeque<(usize, Vec<u8>)>,
     /// What each replica knows of what each one has acknowledged.
     heard: Vec<Vec<VersionVector>>,
     /// The last change of every member that has retired.
@@ -42,25 +45,36 @@ pub struct Collecting {
 impl Collecting {
     /// The world of a seed.
     pub fn new(seed: u64, shape: &Shape) -> Self {
-        let mut rng = Rng::with_seed(seed);
-        let places = universe(&mut rng, shape.groups, shape.places_per_group);
-        let mut sites = sites(&mut rng, shape.sites);
+        Self::of(&Replay::new(Lane::Collecting, seed, shape))
+    }
+
+    pub(crate) fn of(replay: &Replay) -> Self {
+        let Replay { seed, shape, .. } = *replay;
+        let places = universe(&mut generator(seed, PLACES), shape.groups, shape.places_per_group);
+        let mut rng = generator(seed, WEATHER);
+        let mut sites = sites(replay);
         let guests = rng.usize(..=shape.sites / 2);
         sites.iter_mut().take(guests).for_each(|site| site.is_member = false);
+        let partial_percent = if rng.u8(..4) == 0 { rng.u8(..40) } else { 0 };
         Self {
-            seed,
             step: 0,
             judge: Judge::new(shape.sites, places),
-            flight: Vec::new(),
+            flight: VecDeque::new(),
             heard: vec![vec![VersionVector::new(); shape.sites]; shape.sites],
             ended: VersionVector::new(),
             retired: Vec::new(),
             remembered: vec![vec![Context::default(); shape.sites]; shape.sites],
-            partial_percent: if rng.u8(..4) == 0 { rng.u8(..40) } else { 0 },
+            partial_percent: if replay.has(Fault::Partial) { partial_percent } else { 0 },
             tally: Tally { histories: 1, ..Tally::default() },
             rng,
             sites,
+            replay: replay.clone(),
         }
+    }
+
+    /// Lets the time of a step pass.
+    pub(crate) const fn skip(&mut self) {
+        self.step += 1;
     }
 
     /// Does one thing, and compares.
@@ -69,6 +83,7 @@ impl Collecting {
     /// When a replica differs from the oracle.
     pub fn step(&mut self) -> Result<(), Failure> {
         self.step += 1;
+        self.rng = generator(self.replay.seed, self.step);
         match self.rng.u16(..1000) {
             0..330 => self.write(),
             330..370 => self.delete_subtree(),
@@ -88,6 +103,7 @@ impl Collecting {
     /// # Errors
     /// When a replica differs from the oracle.
     pub fn heal(&mut self) -> Result<(), Failure> {
+        self.rng = generator(self.replay.seed, HEALING);
         while !self.flight.is_empty() {
             self.step += 1;
             self.deliver()?;
@@ -105,7 +121,8 @@ impl Collecting {
         }
         let first = self.sites[0].context().clone();
         if let Some(site) = self.sites.iter().position(|site| *site.context() != first) {
-            return self.fail(site, "contexts differ after everybody has talked".into());
+            return self
+                .fail(site, Symptom::Diverged.says("contexts differ after everybody has talked"));
         }
         pairs().try_for_each(|(a, b)| self.audit(a, b))
     }
@@ -157,7 +174,7 @@ impl Collecting {
         };
         let base = self.remembered[from][to].clone();
         let delta = self.delta(from, to, &base, &range)?;
-        self.flight.push((to, delta));
+        self.flight.push_back((to, delta));
         // As if it had arrived: the receiver's check must catch it if it has not.
         if self.rng.bool() {
             self.remembered[from][to] = self.sites[from].context().clone();
@@ -181,7 +198,7 @@ impl Collecting {
             let is_due = self.is_active(to) && *base == *self.sites[to].context();
             let is_whole = self.sites[from].context().uniform().is_some();
             if is_due && is_whole && !planted::any_planted() {
-                self.fail(to, "an active member lies below a horizon".into())?;
+                self.fail(to, Symptom::Horizon.says("an active member lies below a horizon"))?;
             }
         }
         Ok(wire::encode_delta(&delta))
@@ -191,13 +208,13 @@ impl Collecting {
         if self.flight.is_empty() {
             return Ok(());
         }
-        let at = self.rng.usize(..self.flight.len());
-        let (to, delta) = if self.rng.u8(..10) == 0 {
-            self.tally.duplicated += 1;
-            self.flight[at].clone()
-        } else {
-            self.flight.swap_remove(at)
-        };
+        let any = self.rng.usize(..self.flight.len());
+        let at = if self.replay.has(Fault::Delay) { any } else { 0 };
+        let comes_again = self.rng.u8(..10) == 0 && self.replay.has(Fault::Duplicate);
+        let message =
+            if comes_again { self.flight.get(at).cloned() } else { self.flight.remove(at) };
+        let Some((to, delta)) = message else { return Ok(()) };
+        self.tally.duplicated += u64::from(comes_again);
         self.apply(to, &delta)?;
         (0..self.sites.len()).try_for_each(|other| self.audit(to, other))
     }
@@ -207,7 +224,8 @@ impl Collecting {
             Ok(_) => self.tally.applied += 1,
             Err(Refused::Gap) => self.tally.gaps += 1,
             Err(refused) => {
-                return self.fail(to, format!("an honest delta was refused: {refused:?}"));
+                let what = format!("an honest delta was refused: {refused:?}");
+                return self.fail(to, Symptom::DeltaRefused.says(what));
             }
         }
         let context = self.sites[to].context();
@@ -244,7 +262,10 @@ impl Collecting {
         self.count(&collected);
         let after = (fingerprint(&self.sites[at]), self.sites[at].context().clone());
         if before != after && !planted::any_planted() {
-            return self.fail(at, "collection changed the fingerprint or the context".into());
+            return self.fail(
+                at,
+                Symptom::Audit.says("collection changed the fingerprint or the context"),
+            );
         }
         self.compare(at)
     }
@@ -284,7 +305,7 @@ impl Collecting {
         Ok(())
     }
 
-    fn fail(&self, site: usize, what: String) -> Result<(), Failure> {
-        Err(Failure::new(self.seed, self.step, site, what))
+    fn fail(&self, site: usize, what: Difference) -> Result<(), Failure> {
+        Err(Failure::new(self.replay.seed, self.step, site, what))
     }
 }

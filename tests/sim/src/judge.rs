@@ -4,25 +4,30 @@
 //! both names. What a replica knows can be told in two ways: by what a message covered when it was
 //! sent, or by what the replica's own context claims. Either way every reading must follow from it.
 
+use std::rc::Rc;
+
 use rejoin_crdt::document::DocumentView;
 use rejoin_crdt::path::Key;
 use rejoin_crdt::{Commit, Context, Dot, KeyRange, ReplicaId, planted};
 use rejoin_oracle::{History, Kind, Op, OpId, Stamp};
 
+use crate::report::{Difference, Symptom};
 use crate::site::Site;
 use crate::workload::{Place, read, siblings, specs};
 
 /// The history of a world, by both names.
+#[derive(Clone)]
 pub(crate) struct Judge {
     pub(crate) history: History,
-    pub(crate) places: Vec<Place>,
+    pub(crate) places: Rc<[Place]>,
     /// The dot of every operation, in the order in which they were issued.
     dots: Vec<(OpId, Dot)>,
     txn: u64,
 }
 
 impl Judge {
-    pub(crate) fn new(sites: usize, places: Vec<Place>) -> Self {
+    pub(crate) fn new(sites: usize, places: impl Into<Rc<[Place]>>) -> Self {
+        let places = places.into();
         let history = History::new(sites, specs(&places));
         Self { history, places, dots: Vec::new(), txn: 0 }
     }
@@ -90,6 +95,11 @@ impl Judge {
         (0..self.places.len()).filter(covered).collect()
     }
 
+    /// A replica has received everything that another one knows in some ranges.
+    pub(crate) fn learn(&mut self, from: usize, to: usize, ranges: &[KeyRange<Key>]) {
+        self.history.deliver(from, to, &self.places_in(ranges));
+    }
+
     /// A replica knows from now on what its context claims.
     pub(crate) fn believe(&mut self, at: usize, context: &Context<Key>) {
         let claimed = |place: usize, op: OpId| {
@@ -101,14 +111,15 @@ impl Judge {
     }
 
     /// Compares one replica with the oracle at every place.
-    pub(crate) fn compare(&self, at: usize, site: &Site) -> Result<(), String> {
+    pub(crate) fn compare(&self, at: usize, site: &Site) -> Result<(), Difference> {
         let view = site.view();
         for (index, place) in self.places.iter().enumerate() {
             let expected = self.history.value(at, index);
             let found = read(&view, place);
             if found != expected {
                 let Place { kind, path, .. } = place;
-                return Err(format!("{kind:?} {path} reads {found:?}, must be {expected:?}"));
+                let what = format!("{kind:?} {path} reads {found:?}, must be {expected:?}");
+                return Err(Symptom::Value.says(what));
             }
             if place.kind == Kind::LwwRegister || place.kind == Kind::MvRegister {
                 self.compare_siblings(at, index, &view)?;
@@ -117,38 +128,45 @@ impl Judge {
         if !view.cells().is_hydrating()
             && let Some(torn) = self.history.torn(at)
         {
-            return Err(format!("a part of a transaction is visible: {torn:?}"));
+            return Err(Symptom::Torn.says(format!("a part of a transaction is visible: {torn:?}")));
         }
         if !planted::any_planted()
             && let Err(violation) = site.store().verify(Some(site.replica))
         {
-            return Err(format!("invariant {violation}"));
+            return Err(Symptom::Invariant.says(format!("invariant {violation}")));
         }
         Ok(())
     }
 
-    fn compare_siblings(&self, at: usize, index: usize, view: &DocumentView) -> Result<(), String> {
+    fn compare_siblings(
+        &self,
+        at: usize,
+        index: usize,
+        view: &DocumentView,
+    ) -> Result<(), Difference> {
         let place = &self.places[index];
         let (found, expected) = (siblings(view, place), self.history.siblings(at, index));
         if found != expected {
-            return Err(format!("siblings at {}: {found:?}, must be {expected:?}", place.path));
+            let what = format!("siblings at {}: {found:?}, must be {expected:?}", place.path);
+            return Err(Symptom::Siblings.says(what));
         }
         let differ = expected.windows(2).any(|pair| pair[0] != pair[1]);
         if differ != view.conflicts(&place.path).next().is_some() {
-            return Err(format!("conflicts at {} are not listed as they are", place.path));
+            let what = format!("conflicts at {} are not listed as they are", place.path);
+            return Err(Symptom::Conflicts.says(what));
         }
         Ok(())
     }
 }
 
 /// Invariant I11: equal contexts mean equal fingerprints. Returns whether they were equal.
-pub(crate) fn audit(a: &Site, b: &Site) -> Result<bool, String> {
+pub(crate) fn audit(a: &Site, b: &Site) -> Result<bool, Difference> {
     if a.context() != b.context() {
         return Ok(false);
     }
     let (range, left, right) = (KeyRange::full(), a.store().view(), b.store().view());
     if left.fingerprint(&range) != right.fingerprint(&range) {
-        return Err("I11: equal contexts, different states".to_owned());
+        return Err(Symptom::Audit.says("I11: equal contexts, different states"));
     }
     Ok(true)
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
-use rejoin_crdt::{CellRef, Context, Coverage, Delta, Dot, Entry, KeyRange};
+use rejoin_crdt::{CellRef, Coverage, Delta, Dot, Entry, KeyRange};
 
 use crate::World;
 use crate::site::Site;
@@ -69,7 +69,7 @@ impl World {
 
 impl Mix {
     fn note(&mut self, sites: &[&Site]) {
-        let states: Vec<_> = sites.iter().map(|site| state(site)).collect();
+        let states: Vec<_> = sites.iter().map(|site| site.state()).collect();
         let parts = || states.iter().flat_map(|state| &state.parts);
         let cells = || parts().flat_map(|part| &part.cells);
         let is_tombstone = |entry: &Entry<Value>| matches!(entry, Entry::Tombstone(_));
@@ -80,10 +80,6 @@ impl Mix {
         self.range_tombstones += u64::from(parts().any(|part| !part.range_tombstones.is_empty()));
         self.hydrating += u64::from(sites.iter().any(|site| site.context().uniform().is_none()));
     }
-}
-
-fn state(site: &Site) -> Delta<Key, Value> {
-    site.delta(&Context::default(), &KeyRange::full())
 }
 
 /// The keys at which two replicas do not hold the same dots.
@@ -101,7 +97,7 @@ fn differing_keys(a: &Site, b: &Site) -> Vec<Key> {
 
 fn copy(site: &Site) -> Result<Site, String> {
     let mut copy = Site::reader();
-    copy.take(state(site)).map_err(|refused| format!("an own state was refused: {refused:?}"))?;
+    copy.take(site.state()).map_err(|refused| format!("an own state was refused: {refused:?}"))?;
     Ok(copy)
 }
 
@@ -113,12 +109,12 @@ fn with(site: &Site, delta: Delta<Key, Value>) -> Result<Site, String> {
 }
 
 fn joined(a: &Site, b: &Site) -> Result<Site, String> {
-    with(a, state(b))
+    with(a, b.state())
 }
 
 fn same(law: &str, left: &Site, right: &Site) -> Result<(), String> {
-    if state(left) != state(right) || left.context() != right.context() {
-        return Err(format!("{law}: {:?} is not {:?}", state(left), state(right)));
+    if left.state() != right.state() || left.context() != right.context() {
+        return Err(format!("{law}: {:?} is not {:?}", left.state(), right.state()));
     }
     Ok(())
 }

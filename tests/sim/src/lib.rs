@@ -1,6 +1,6 @@
 //! The deterministic simulator: real engines over a simulated network, judged by the oracle.
 //!
-//! One seeded generator decides everything, so a seed replays event for event. A history is a run of
+//! A seed decides everything, so it replays event for event. A history is a run of
 //! a small [`World`]: replicas write, messages are dropped, duplicated, delayed, cut to partial ranges
 //! and relayed, replicas are saved and loaded, and after *every* step the replica that changed is
 //! compared with the oracle on every key. The simulator can fail: [`rejoin_crdt::planted`] switches on
@@ -12,18 +12,24 @@
 )]
 
 mod collecting;
+mod exhaustive;
 mod judge;
 mod laws;
 mod network;
+mod replay;
 mod report;
+mod shrink;
 mod site;
 mod workload;
 mod world;
 
 pub use collecting::Collecting;
+pub use exhaustive::{Counterexample, Model, Visited};
 pub use laws::Mix;
 pub use network::Network;
-pub use report::{Failure, Tally};
+pub use replay::{Fault, Lane, ParseReplayError, Replay};
+pub use report::{Failure, Symptom, Tally};
+pub use shrink::{corpus, report, shrink};
 pub use world::{Shape, World};
 
 /// Runs one history of deltas that are thrown about by hand, and returns what it did.
@@ -31,10 +37,7 @@ pub use world::{Shape, World};
 /// # Errors
 /// Says what differed from the oracle, at which step.
 pub fn run(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
-    let mut world = World::new(seed, shape);
-    let outcome = (0..shape.steps).try_for_each(|_| world.step()).and_then(|()| world.heal());
-    outcome.map_err(|failure| failure.replayed_by("deltas", shape))?;
-    Ok(world.into_tally())
+    Replay::new(Lane::Deltas, seed, shape).run()
 }
 
 /// Runs one history of sessions, and returns what it did.
@@ -42,10 +45,7 @@ pub fn run(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
 /// # Errors
 /// Says what differed from the oracle, or which honest session failed, at which step.
 pub fn run_sessions(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
-    let mut network = Network::new(seed, shape);
-    let outcome = (0..shape.steps).try_for_each(|_| network.step()).and_then(|()| network.heal());
-    outcome.map_err(|failure| failure.replayed_by("sessions", shape))?;
-    Ok(network.into_tally())
+    Replay::new(Lane::Sessions, seed, shape).run()
 }
 
 /// Runs one history in which replicas collect removals, and returns what it did.
@@ -53,8 +53,5 @@ pub fn run_sessions(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
 /// # Errors
 /// Says what differed from the oracle, at which step.
 pub fn run_collecting(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
-    let mut world = Collecting::new(seed, shape);
-    let outcome = (0..shape.steps).try_for_each(|_| world.step()).and_then(|()| world.heal());
-    outcome.map_err(|failure| failure.replayed_by("collecting", shape))?;
-    Ok(world.into_tally())
+    Replay::new(Lane::Collecting, seed, shape).run()
 }

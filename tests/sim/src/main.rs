@@ -1,10 +1,11 @@
-//! Replays one history: `cargo xtask sim --seed N`.
+//! Runs histories one by one, or every state of a small world: `cargo xtask sim`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use rejoin_crdt::planted::{Bug, plant};
-use rejoin_sim::{Shape, run, run_collecting, run_sessions};
+use rejoin_sim::{Lane, Model, Replay, Shape, Tally};
 
 /// Replays simulated histories, event for event.
 #[derive(Parser)]
@@ -13,34 +14,43 @@ use rejoin_sim::{Shape, run, run_collecting, run_sessions};
     after_help = "Examples:\n  \
     cargo xtask sim --seed 136\n  \
     cargo xtask sim --seed 4000000 --lane sessions --shape medium --count 60\n  \
-    cargo xtask sim --seed 0 --count 100 --plant GapAccepted"
+    cargo xtask sim --seed 0 --count 100 --plant GapAccepted\n  \
+    cargo xtask sim --replay tests/corpus/sim.GapAccepted.txt --plant GapAccepted\n  \
+    cargo xtask sim --exhaustive"
 )]
 struct Options {
-    /// The seed of the history, or of the first one.
-    #[arg(long)]
-    seed: u64,
+    #[command(flatten)]
+    what: What,
     /// How many seeds to run, counting up.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, conflicts_with_all = ["replay", "exhaustive"])]
     count: u64,
-    /// What the replicas talk through.
-    #[arg(long, value_enum, default_value_t = Lane::Deltas)]
+    /// What the replicas talk through: deltas (thrown about by hand), sessions (of the
+    /// protocol) or collecting (deltas and acknowledgements; removals are collected).
+    #[arg(long, default_value = "deltas", conflicts_with_all = ["replay", "exhaustive"])]
     lane: Lane,
     /// The size of a history.
-    #[arg(long, value_enum, default_value_t = Size::Small)]
+    #[arg(long, value_enum, default_value_t = Size::Small, conflicts_with_all = ["replay", "exhaustive"])]
     shape: Size,
+    /// More places and operations: hours, and as much memory as there is.
+    #[arg(long, conflicts_with_all = ["seed", "replay"])]
+    long: bool,
     /// Switch a planted bug on; a wrong name lists them all.
     #[arg(long, value_parser = bug)]
     plant: Option<Bug>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Lane {
-    /// Deltas, thrown about by hand.
-    Deltas,
-    /// Sessions of the protocol.
-    Sessions,
-    /// Deltas and acknowledgements; removals are collected.
-    Collecting,
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// The seed of the history, or of the first one. One that fails is shrunk and kept.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A history that was kept in a file.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// Every state of small worlds.
+    #[arg(long)]
+    exhaustive: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -61,27 +71,50 @@ fn bug(name: &str) -> Result<Bug, String> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    plant(options.plant);
+    let outcome = match &options.what {
+        What { replay: Some(file), .. } => replay(file),
+        What { seed: Some(seed), .. } => histories(*seed, &options),
+        _ => exhaustive(options.long),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            eprintln!("{what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn replay(file: &PathBuf) -> Result<(), String> {
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
+    let replay: Replay = text.parse().map_err(|error| named(&error))?;
+    let tally = replay.run().map_err(|failure| named(&failure))?;
+    println!("{tally:#?}");
+    Ok(())
+}
+
+fn histories(first: u64, options: &Options) -> Result<(), String> {
     let shape = match options.shape {
         Size::Small => Shape::SMALL,
         Size::Medium => Shape::MEDIUM,
         Size::Large => Shape::LARGE,
     };
-    plant(options.plant);
-    let mut tally = rejoin_sim::Tally::default();
-    for seed in options.seed..options.seed.saturating_add(options.count) {
-        let history = match options.lane {
-            Lane::Deltas => run(seed, &shape),
-            Lane::Sessions => run_sessions(seed, &shape),
-            Lane::Collecting => run_collecting(seed, &shape),
-        };
-        match history {
-            Ok(one) => tally += one,
-            Err(failure) => {
-                eprintln!("{failure}");
-                return ExitCode::FAILURE;
-            }
-        }
+    let mut tally = Tally::default();
+    for seed in first..first.saturating_add(options.count) {
+        let history = Replay::new(options.lane, seed, &shape);
+        tally += history.run().map_err(|failure| rejoin_sim::report(&history, &failure))?;
     }
     println!("{tally:#?}");
-    ExitCode::SUCCESS
+    Ok(())
+}
+
+fn exhaustive(long: bool) -> Result<(), String> {
+    println!("{}", Model::HEADING);
+    for model in if long { Model::long() } else { Model::every_run() } {
+        let visited = model.explore().map_err(|counterexample| counterexample.to_string())?;
+        println!("{}", model.row(&visited));
+    }
+    Ok(())
 }

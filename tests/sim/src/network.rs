@@ -11,13 +11,20 @@ use fastrand::Rng;
 use rejoin_sync::{CloseReason, ClusterId, Config, Origin, Output, Session, SessionError};
 
 use crate::judge::{Judge, audit};
-use crate::report::{Failure, Tally};
+use crate::replay::{Fault, HEALING, Lane, PLACES, Replay, WEATHER, generator};
+use crate::report::{Difference, Failure, Symptom, Tally};
 use crate::site::{Site, sites};
 use crate::workload::universe;
 use crate::world::Shape;
 
 /// More rounds than any network of this size needs to become quiet.
 const MOST_ROUNDS: u32 = 20_000;
+
+/// When the first step begins.
+const BEGINNING_MS: u64 = 1_000;
+
+/// The time from one step to the next, about; a step that is left out takes as long.
+const STEP_MS: u64 = 10;
 
 /// One side of a link.
 struct End {
@@ -37,7 +44,7 @@ struct Link {
 /// Replicas, links and time.
 #[allow(missing_debug_implementations, reason = "a failure prints the seed, which says everything")]
 pub struct Network {
-    seed: u64,
+    replay: Replay,
     rng: Rng,
     step: u64,
     now_ms: u64,
@@ -50,9 +57,13 @@ pub struct Network {
 impl Network {
     /// The network of a seed: a chain, a star, a ring or a mesh.
     pub fn new(seed: u64, shape: &Shape) -> Self {
-        let mut rng = Rng::with_seed(seed);
-        let places = universe(&mut rng, shape.groups, shape.places_per_group);
-        let sites = sites(&mut rng, shape.sites);
+        Self::of(&Replay::new(Lane::Sessions, seed, shape))
+    }
+
+    pub(crate) fn of(replay: &Replay) -> Self {
+        let Replay { seed, shape, .. } = *replay;
+        let places = universe(&mut generator(seed, PLACES), shape.groups, shape.places_per_group);
+        let mut rng = generator(seed, WEATHER);
         let topology = rng.u8(..4);
         let mut links = Vec::new();
         for a in 0..shape.sites {
@@ -70,7 +81,13 @@ impl Network {
         }
         let judge = Judge::new(shape.sites, places);
         let tally = Tally { histories: 1, ..Tally::default() };
-        Self { seed, rng, step: 0, now_ms: 1_000, sites, links, judge, tally }
+        let (replay, sites) = (replay.clone(), sites(replay));
+        Self { replay, rng, step: 0, now_ms: BEGINNING_MS, sites, links, judge, tally }
+    }
+
+    /// Lets the time of a step pass.
+    pub(crate) const fn skip(&mut self) {
+        self.step += 1;
     }
 
     /// Does one thing, and compares.
@@ -79,16 +96,18 @@ impl Network {
     /// When a replica differs from the oracle, or an honest session fails.
     pub fn step(&mut self) -> Result<(), Failure> {
         self.step += 1;
-        self.now_ms += self.rng.u64(..20);
+        self.rng = generator(self.replay.seed, self.step);
+        self.now_ms = BEGINNING_MS + self.step * STEP_MS + self.rng.u64(..STEP_MS);
         match self.rng.u8(..100) {
             0..30 => self.write(),
             30..34 => self.delete_subtree(),
             34..80 => self.carry(),
             80..90 => self.wait(),
             90..95 => self.connect(),
-            95..97 => self.cut(),
-            97..99 => self.stall(),
-            _ => self.reload(),
+            95..97 if self.replay.has(Fault::Partition) => self.cut(),
+            97..99 if self.replay.has(Fault::Stall) => self.stall(),
+            99.. if self.replay.has(Fault::Reload) => self.reload(),
+            _ => Ok(()),
         }
     }
 
@@ -97,6 +116,7 @@ impl Network {
     /// # Errors
     /// When they do not, in far more time than it takes.
     pub fn heal(&mut self) -> Result<(), Failure> {
+        self.rng = generator(self.replay.seed, HEALING);
         for _ in 0..MOST_ROUNDS {
             self.now_ms += 10;
             for link in 0..self.links.len() {
@@ -115,7 +135,8 @@ impl Network {
                 return Ok(());
             }
         }
-        self.fail(0, "the network did not become equal after all faults had ended".into())
+        let what = "the network did not become equal after all faults had ended";
+        self.fail(0, Symptom::Diverged.says(what))
     }
 
     /// What was done.
@@ -164,7 +185,8 @@ impl Network {
     fn carry(&mut self) -> Result<(), Failure> {
         let link = self.rng.usize(..self.links.len());
         let end = self.rng.usize(..2);
-        let most = if self.rng.bool() { usize::MAX } else { self.rng.usize(1..200) };
+        let is_whole = self.rng.bool() || !self.replay.has(Fault::Fragment);
+        let most = if is_whole { usize::MAX } else { self.rng.usize(1..200) };
         if self.links[link].stalled { Ok(()) } else { self.deliver(link, end, most) }
     }
 
@@ -223,7 +245,9 @@ impl Network {
                 | SessionError::PullUnanswered { .. }
                 | SessionError::ByPeer { .. },
             ) => Ok(()),
-            CloseReason::Error(error) => self.fail(site, format!("a session failed: {error}")),
+            CloseReason::Error(error) => {
+                self.fail(site, Symptom::SessionFailed.says(format!("a session failed: {error}")))
+            }
             _ => Ok(()),
         }
     }
@@ -287,7 +311,8 @@ impl Network {
         self.links.iter_mut().filter(|l| l.sites.contains(&at)).for_each(|l| l.ends = None);
         self.tally.reloads += 1;
         if let Err(refused) = self.sites[at].reload(self.now_ms) {
-            return self.fail(at, format!("an own saved state was refused: {refused:?}"));
+            let what = format!("an own saved state was refused: {refused:?}");
+            return self.fail(at, Symptom::DeltaRefused.says(what));
         }
         self.compare(at)
     }
@@ -301,7 +326,7 @@ impl Network {
         self.judge.compare(at, &self.sites[at]).or_else(|what| self.fail(at, what))
     }
 
-    fn fail(&self, site: usize, what: String) -> Result<(), Failure> {
-        Err(Failure::new(self.seed, self.step, site, what))
+    fn fail(&self, site: usize, what: Difference) -> Result<(), Failure> {
+        Err(Failure::new(self.replay.seed, self.step, site, what))
     }
 }

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::ops::AddAssign;
 
-use crate::world::Shape;
-
 /// Counts of what happened, to assert that histories are worth running.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
@@ -38,6 +36,8 @@ pub struct Tally {
     pub segmented_deletions: u64,
     /// Conflicts that were resolved, some time after somebody had looked at them.
     pub resolutions: u64,
+    /// Conflicts that could not be resolved any more, because the replica had changed them itself.
+    pub late_resolutions: u64,
     /// Comparisons of two replicas with equal contexts.
     pub audits: u64,
     /// Tombstones that were collected.
@@ -73,6 +73,7 @@ impl AddAssign for Tally {
         self.subtree_deletions += other.subtree_deletions;
         self.segmented_deletions += other.segmented_deletions;
         self.resolutions += other.resolutions;
+        self.late_resolutions += other.late_resolutions;
         self.audits += other.audits;
         self.collected_tombstones += other.collected_tombstones;
         self.collected_winners += other.collected_winners;
@@ -93,29 +94,70 @@ pub struct Failure {
     pub step: u64,
     /// The replica that differed.
     pub site: usize,
+    /// In which way it went wrong.
+    pub symptom: Symptom,
     /// What differed.
     pub what: String,
-    /// The command that replays it.
-    pub replay: String,
+}
+
+/// In which way a history can go wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Symptom {
+    /// A reader finds something else than the oracle.
+    Value,
+    /// A register has other siblings.
+    Siblings,
+    /// The list of conflicts is not what the siblings say.
+    Conflicts,
+    /// A part of a transaction is visible.
+    Torn,
+    /// A store contradicts itself.
+    Invariant,
+    /// Equal contexts, different states.
+    Audit,
+    /// A small write was refused.
+    WriteRefused,
+    /// An honest delta or a saved state was refused.
+    DeltaRefused,
+    /// An honest session failed.
+    SessionFailed,
+    /// A member was told everything, although nothing may be collected that it has not acknowledged.
+    Horizon,
+    /// Replicas did not become equal.
+    Diverged,
+}
+
+/// A difference to the oracle.
+#[derive(Clone, Debug)]
+pub(crate) struct Difference {
+    pub(crate) symptom: Symptom,
+    pub(crate) what: String,
+}
+
+impl Symptom {
+    pub(crate) fn says(self, what: impl Into<String>) -> Difference {
+        Difference { symptom: self, what: what.into() }
+    }
+}
+
+impl From<Difference> for String {
+    fn from(difference: Difference) -> Self {
+        difference.what
+    }
 }
 
 impl Failure {
-    pub(crate) fn new(seed: u64, step: u64, site: usize, what: String) -> Self {
-        Self { seed, step, site, what, replay: String::new() }
-    }
-
-    /// Says how to see it again.
-    pub(crate) fn replayed_by(mut self, lane: &str, shape: &Shape) -> Self {
-        self.replay =
-            format!("cargo xtask sim --seed {} --lane {lane} --shape {}", self.seed, shape.name());
-        self
+    pub(crate) fn new(seed: u64, step: u64, site: usize, difference: Difference) -> Self {
+        let Difference { symptom, what } = difference;
+        Self { seed, step, site, symptom, what }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, step, site, what, replay } = self;
-        write!(f, "seed {seed}: after step {step}, replica {site}: {what}\n{replay}")
+        let Self { seed, step, site, what, .. } = self;
+        write!(f, "seed {seed}: after step {step}, replica {site}: {what}")
     }
 }
 

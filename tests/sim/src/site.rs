@@ -8,13 +8,14 @@ use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError};
 use rejoin_crdt::{
-    AuthorisedDelta, Authority, Collected, Commit, Context, Coverage, Delta, Dot, InvalidDelta,
-    JoinError, KeyRange, Limits, ReplicaId, Stability, Staged, VersionVector,
+    AuthorisedDelta, Authority, Collected, Commit, Context, Coverage, Delta, Dot, Hlc,
+    InvalidDelta, JoinError, KeyRange, Limits, ReplicaId, Stability, Staged, VersionVector,
 };
 use rejoin_oracle::Op;
 
 use crate::judge::Judge;
-use crate::report::Tally;
+use crate::replay::{Fault, Replay, SITES, generator};
+use crate::report::{Difference, Symptom, Tally};
 use crate::workload::{Place, is_member_only, operation, perform, subtree};
 
 pub(crate) struct Site {
@@ -30,12 +31,14 @@ pub(crate) struct Site {
 
 /// Replicas with ids in random order, since nothing may depend on who is greater, some of them with a
 /// clock that is off.
-pub(crate) fn sites(rng: &mut Rng, count: usize) -> Vec<Site> {
+pub(crate) fn sites(replay: &Replay) -> Vec<Site> {
+    let mut rng = generator(replay.seed, SITES);
     let site = |_| {
         let skew_ms = if rng.u8(..3) == 0 { rng.u64(..5_000) } else { 0 };
+        let skew_ms = if replay.has(Fault::Skew) { skew_ms } else { 0 };
         Site::new(ReplicaId::from_u128(rng.u128(1..)), skew_ms)
     };
-    (0..count).map(site).collect()
+    (0..replay.shape.sites).map(site).collect()
 }
 
 /// Why a replica took nothing from a delta.
@@ -51,9 +54,31 @@ pub(crate) enum Refused {
     Impostor(DocumentJoinError),
 }
 
+impl From<DocumentJoinError> for Refused {
+    fn from(error: DocumentJoinError) -> Self {
+        match error {
+            DocumentJoinError::Store(JoinError::Gap { .. }) => Self::Gap,
+            other => Self::Impostor(other),
+        }
+    }
+}
+
 impl Site {
-    fn new(replica: ReplicaId, skew_ms: u64) -> Self {
+    pub(crate) fn new(replica: ReplicaId, skew_ms: u64) -> Self {
         Self { document: Document::default(), replica, skew_ms, noticed: None, is_member: true }
+    }
+
+    /// A replica that has just loaded its saved state.
+    pub(crate) fn loaded(
+        replica: ReplicaId,
+        skew_ms: u64,
+        state: Delta<Key, Value>,
+        now_ms: u64,
+    ) -> Result<Self, Refused> {
+        let mut site = Self::new(replica, skew_ms);
+        // A saved state holds own dots that the empty document has not issued.
+        site.join_as(None, state, now_ms)?;
+        Ok(site)
     }
 
     /// A replica that never writes.
@@ -85,6 +110,15 @@ impl Site {
         change: impl FnOnce(&mut Tx<'_>) -> T,
     ) -> (Staged<Key, Value>, T) {
         let hlc = self.document.tick(now_ms + self.skew_ms);
+        self.transact_at(hlc, change)
+    }
+
+    /// Prepares a transaction whose writes carry this stamp.
+    pub(crate) fn transact_at<T>(
+        &self,
+        hlc: Hlc,
+        change: impl FnOnce(&mut Tx<'_>) -> T,
+    ) -> (Staged<Key, Value>, T) {
         let mut tx = self.document.transaction(self.replica, hlc);
         let result = change(&mut tx);
         match tx.finish() {
@@ -94,7 +128,7 @@ impl Site {
     }
 
     /// Commits a transaction; nothing else has happened since it was prepared.
-    fn commit(&mut self, staged: Staged<Key, Value>) -> Commit<Key> {
+    pub(crate) fn commit(&mut self, staged: Staged<Key, Value>) -> Commit<Key> {
         match self.document.commit(staged) {
             Ok(commit) => commit,
             Err(error) => unreachable!("{error}"),
@@ -104,6 +138,15 @@ impl Site {
     pub(crate) fn join(&mut self, delta: &[u8], now_ms: u64) -> Result<Commit<Key>, Refused> {
         let delta = wire::decode_delta(delta, &Limits::default()).map_err(Refused::Garbage)?;
         self.join_as(Some(self.replica), delta, now_ms)
+    }
+
+    /// Whether joining a delta would change anything.
+    pub(crate) fn would_change(&self, delta: Delta<Key, Value>) -> Result<bool, Refused> {
+        let valid = delta.validate(&Limits::default()).map_err(Refused::Invalid)?;
+        let Ok(delta) = valid.authorise(&Authority::Full) else { return Ok(false) };
+        let mut store = self.store().clone();
+        store.join(delta, Some(self.replica)).map_err(DocumentJoinError::Store)?;
+        Ok(store.revision() != self.store().revision())
     }
 
     fn join_as(
@@ -116,10 +159,7 @@ impl Site {
         let Ok(delta) = valid.authorise(&Authority::Full) else {
             return Ok(Commit::default());
         };
-        self.join_authorised(delta, own, now_ms).map_err(|error| match error {
-            DocumentJoinError::Store(JoinError::Gap { .. }) => Refused::Gap,
-            other => Refused::Impostor(other),
-        })
+        self.join_authorised(delta, own, now_ms).map_err(Refused::from)
     }
 
     pub(crate) fn join_authorised(
@@ -140,10 +180,13 @@ impl Site {
         at: usize,
         judge: &mut Judge,
         tally: &mut Tally,
-    ) -> Result<(), String> {
+    ) -> Result<(), Difference> {
+        // Forked, since whether there is anything to notice must not change what is drawn afterwards.
+        let mut eye = rng.fork();
+        let resolves = rng.u8(..4) == 0;
         if self.noticed.is_none() {
-            self.notice(rng, judge);
-        } else if rng.u8(..4) == 0 {
+            self.notice(&mut eye, judge);
+        } else if resolves {
             return self.resolve(rng, now_ms, at, judge, tally);
         }
         let may_write = |at: &usize| self.is_member || !is_member_only(judge.places[*at].kind);
@@ -165,7 +208,9 @@ impl Site {
             };
             plan.iter().map(&mut one).collect::<Result<Vec<_>, WriteError>>()
         });
-        let done = done.map_err(|error| format!("a small write was refused: {error}"))?;
+        let done = done.map_err(|error| {
+            Symptom::WriteRefused.says(format!("a small write was refused: {error}"))
+        })?;
         tally.operations += plan.len() as u64;
         if rng.u8(..10) == 0 {
             return Ok(());
@@ -182,8 +227,9 @@ impl Site {
         let view = self.view();
         let writable = |place: &Place| self.is_member || !is_member_only(place.kind);
         let contested = judge.places.iter().enumerate().filter(|(_, place)| writable(place));
-        let contested =
-            contested.filter_map(|(at, place)| Some((at, view.conflicts(&place.path).next()?)));
+        let siblings = |conflict: &Conflict| matches!(conflict, Conflict::Siblings { .. });
+        let contested = contested
+            .filter_map(|(at, place)| Some((at, view.conflicts(&place.path).find(siblings)?)));
         self.noticed = rng.choice(contested.collect::<Vec<_>>());
     }
 
@@ -195,21 +241,26 @@ impl Site {
         at: usize,
         judge: &mut Judge,
         tally: &mut Tally,
-    ) -> Result<(), String> {
+    ) -> Result<(), Difference> {
         let Some((place, Conflict::Siblings { path, tag, siblings, .. })) = self.noticed.take()
         else {
             return Ok(());
         };
         let over: Vec<Dot> = siblings.iter().map(|sibling| sibling.dot).collect();
         let number = rng.i64(0..4);
-        let value = Value::from_serialize(&number).map_err(|error| error.to_string())?;
+        let refused =
+            |error| Symptom::WriteRefused.says(format!("a resolution was refused: {error}"));
+        let value = Value::from_serialize(&number).map_err(|error| refused(error.into()))?;
         let before = Dot::new(self.replica, self.store().last_seq(self.replica));
         let (staged, (hlc, result)) = self
             .transact(now_ms, |tx| (tx.hlc().to_u64(), tx.write_over(&path, tag, &over, value)));
         tally.operations += 1;
         match result {
-            Err(WriteError::ConflictChanged { .. }) => return Ok(()),
-            Err(error) => return Err(format!("a resolution was refused: {error}")),
+            Err(WriteError::ConflictChanged { .. }) => {
+                tally.late_resolutions += 1;
+                return Ok(());
+            }
+            Err(error) => return Err(refused(error)),
             Ok(_) => {}
         }
         self.commit(staged);
@@ -227,11 +278,13 @@ impl Site {
         at: usize,
         judge: &mut Judge,
         tally: &mut Tally,
-    ) -> Result<(), String> {
+    ) -> Result<(), Difference> {
         let path = subtree(rng, &judge.places);
         let before = self.store().last_seq(self.replica);
         let (staged, deleted) = self.transact(now_ms, |tx| tx.delete(&path));
-        deleted.map_err(|error| format!("a deletion was refused: {error}"))?;
+        deleted.map_err(|error| {
+            Symptom::WriteRefused.says(format!("a deletion was refused: {error}"))
+        })?;
         tally.operations += 1;
         let commit = self.commit(staged);
         if !commit.is_empty() {
@@ -254,12 +307,14 @@ impl Site {
 
     /// Saves the whole state and loads it into an empty document.
     pub(crate) fn reload(&mut self, now_ms: u64) -> Result<(), Refused> {
-        let state = self.delta(&Context::default(), &KeyRange::full());
-        let mut fresh = Self::new(self.replica, self.skew_ms);
-        // A saved state holds own dots that the empty document has not issued.
-        fresh.join_as(None, state, now_ms)?;
-        *self = fresh;
+        let fresh = Self::loaded(self.replica, self.skew_ms, self.state(), now_ms)?;
+        *self = Self { is_member: self.is_member, ..fresh };
         Ok(())
+    }
+
+    /// The whole state, in canonical form.
+    pub(crate) fn state(&self) -> Delta<Key, Value> {
+        self.delta(&Context::default(), &KeyRange::full())
     }
 
     /// A delta of `range` for somebody with the context `base`.

@@ -55,7 +55,7 @@ pub(crate) fn specs(places: &[Place]) -> Vec<KeySpec> {
     places.iter().enumerate().map(spec).collect()
 }
 
-fn place(group: u32, name: u32, kind: Kind) -> Place {
+pub(crate) fn place(group: u32, name: u32, kind: Kind) -> Place {
     let element = Value::from_serialize(&name).map(|value| value.as_bytes().to_vec());
     let (path, key) = match tag(kind) {
         tag if tag.is_set_element() => {

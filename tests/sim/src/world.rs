@@ -6,12 +6,13 @@ use rejoin_crdt::{Context, KeyRange, wire};
 use rejoin_oracle::Snapshot;
 
 use crate::judge::{Judge, audit};
-use crate::report::{Failure, Tally};
+use crate::replay::{Fault, HEALING, Lane, PLACES, Replay, WEATHER, generator};
+use crate::report::{Difference, Failure, Symptom, Tally};
 use crate::site::{Refused, Site, sites};
 use crate::workload::{partial_range, universe};
 
 /// The size of a history.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shape {
     /// Replicas.
     pub sites: usize,
@@ -30,18 +31,6 @@ impl Shape {
     pub const MEDIUM: Self = Self { sites: 7, steps: 400, groups: 3, places_per_group: 4 };
     /// Many replicas, long.
     pub const LARGE: Self = Self { sites: 16, steps: 1_500, groups: 4, places_per_group: 6 };
-}
-
-impl Shape {
-    /// What the command line calls this shape.
-    pub(crate) fn name(&self) -> &'static str {
-        match self.sites {
-            4 => "small",
-            7 => "medium",
-            16 => "large",
-            _ => "of-a-test",
-        }
-    }
 }
 
 /// A message on its way: a delta, and what its sender knew, for the oracle.
@@ -63,10 +52,32 @@ struct Weather {
     partial_percent: u8,
 }
 
+impl Weather {
+    fn of(replay: &Replay) -> Self {
+        let rng = &mut generator(replay.seed, WEATHER);
+        let mut weather = Self {
+            drop_percent: if rng.bool() { rng.u8(..60) } else { 0 },
+            duplicate_percent: if rng.bool() { rng.u8(..50) } else { 0 },
+            max_delay: if rng.bool() { rng.u64(1..40) } else { 1 },
+            partial_percent: if rng.bool() { rng.u8(..60) } else { 0 },
+        };
+        for fault in &replay.calm {
+            match fault {
+                Fault::Drop => weather.drop_percent = 0,
+                Fault::Duplicate => weather.duplicate_percent = 0,
+                Fault::Delay => weather.max_delay = 1,
+                Fault::Partial => weather.partial_percent = 0,
+                _ => {}
+            }
+        }
+        weather
+    }
+}
+
 /// Replicas, messages in flight, and the oracle that knows what each replica must show.
 #[allow(missing_debug_implementations, reason = "a failure prints the seed, which says everything")]
 pub struct World {
-    seed: u64,
+    replay: Replay,
     rng: Rng,
     step: u64,
     sites: Vec<Site>,
@@ -83,17 +94,14 @@ pub struct World {
 impl World {
     /// The world of a seed.
     pub fn new(seed: u64, shape: &Shape) -> Self {
-        let mut rng = Rng::with_seed(seed);
+        Self::of(&Replay::new(Lane::Deltas, seed, shape))
+    }
+
+    pub(crate) fn of(replay: &Replay) -> Self {
+        let Replay { seed, shape, .. } = *replay;
+        let mut rng = generator(seed, PLACES);
         let places = universe(&mut rng, shape.groups, shape.places_per_group);
-        let sites = sites(&mut rng, shape.sites);
-        let weather = Weather {
-            drop_percent: if rng.bool() { rng.u8(..60) } else { 0 },
-            duplicate_percent: if rng.bool() { rng.u8(..50) } else { 0 },
-            max_delay: if rng.bool() { rng.u64(1..40) } else { 1 },
-            partial_percent: if rng.bool() { rng.u8(..60) } else { 0 },
-        };
         Self {
-            seed,
             step: 0,
             judge: Judge::new(shape.sites, places),
             remembered: vec![vec![Context::default(); shape.sites]; shape.sites],
@@ -101,9 +109,15 @@ impl World {
             partition: None,
             tally: Tally { histories: 1, ..Tally::default() },
             rng,
-            sites,
-            weather,
+            sites: sites(replay),
+            weather: Weather::of(replay),
+            replay: replay.clone(),
         }
+    }
+
+    /// Lets the time of a step pass.
+    pub(crate) const fn skip(&mut self) {
+        self.step += 1;
     }
 
     /// Does one thing, and compares.
@@ -112,13 +126,15 @@ impl World {
     /// When a replica differs from the oracle.
     pub fn step(&mut self) -> Result<(), Failure> {
         self.step += 1;
+        self.rng = generator(self.replay.seed, self.step);
         match self.rng.u8(..100) {
             0..40 => self.write(),
             40..45 => self.delete_subtree(),
             45..70 => self.send(),
             70..95 => self.deliver(),
-            95..97 => self.reload(),
-            _ => self.cut(),
+            95..97 if self.replay.has(Fault::Reload) => self.reload(),
+            97.. if self.replay.has(Fault::Partition) => self.cut(),
+            _ => Ok(()),
         }
     }
 
@@ -128,6 +144,7 @@ impl World {
     /// When replicas do not converge, or differ from the oracle.
     pub fn heal(&mut self) -> Result<(), Failure> {
         self.partition = None;
+        self.rng = generator(self.replay.seed, HEALING);
         while !self.flight.is_empty() {
             self.step += 1_000;
             self.deliver()?;
@@ -150,7 +167,10 @@ impl World {
         let first = self.sites[0].context().clone();
         let same = self.sites.iter().position(|site| *site.context() != first);
         match same {
-            Some(site) => self.fail(site, "contexts differ after everybody has talked".into()),
+            Some(site) => {
+                let what = "contexts differ after everybody has talked";
+                self.fail(site, Symptom::Diverged.says(what))
+            }
             None => Ok(()),
         }
     }
@@ -273,7 +293,8 @@ impl World {
             }
             Err(Refused::Gap) => self.tally.gaps += 1,
             Err(refused) => {
-                return self.fail(to, format!("an honest delta was refused: {refused:?}"));
+                let what = format!("an honest delta was refused: {refused:?}");
+                return self.fail(to, Symptom::DeltaRefused.says(what));
             }
         }
         self.compare(to)
@@ -283,7 +304,8 @@ impl World {
         let at = self.rng.usize(..self.sites.len());
         self.tally.reloads += 1;
         if let Err(refused) = self.sites[at].reload(self.step) {
-            return self.fail(at, format!("an own saved state was refused: {refused:?}"));
+            let what = format!("an own saved state was refused: {refused:?}");
+            return self.fail(at, Symptom::DeltaRefused.says(what));
         }
         self.compare(at)
     }
@@ -307,7 +329,7 @@ impl World {
         Ok(())
     }
 
-    fn fail(&self, site: usize, what: String) -> Result<(), Failure> {
-        Err(Failure::new(self.seed, self.step, site, what))
+    fn fail(&self, site: usize, what: Difference) -> Result<(), Failure> {
+        Err(Failure::new(self.replay.seed, self.step, site, what))
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::panic, reason = "a test stops at what it does not expect")]
 
 use rejoin_crdt::planted::{Bug, plant};
-use rejoin_sim::{Shape, Tally, run_collecting};
+use rejoin_sim::{Lane, Replay, Shape, Tally, report, run_collecting};
 
 /// More histories than any planted bug needs.
 const BUDGET: u64 = 40_000;
@@ -11,9 +11,10 @@ const BUDGET: u64 = 40_000;
 fn run_all(seeds: std::ops::Range<u64>, shape: Shape) -> Tally {
     let mut tally = Tally::default();
     for seed in seeds {
-        match run_collecting(seed, &shape) {
-            Ok(history) => tally += history,
-            Err(failure) => panic!("{failure}"),
+        let history = Replay::new(Lane::Collecting, seed, &shape);
+        match history.run() {
+            Ok(one) => tally += one,
+            Err(failure) => panic!("{}", report(&history, &failure)),
         }
     }
     println!("{shape:?}\n{tally:#?}");
