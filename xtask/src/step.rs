@@ -37,6 +37,18 @@ pub(crate) const STEPS: &[Step] = &[
             "--exclude=rejoin-crdt",
             "--exclude=rejoin-sim",
             "--exclude=rejoin-hostile",
+            "--exclude=rejoin-storage",
+        ]),
+    },
+    Step {
+        name: "storage",
+        about: "crashes at every byte, damaged disks, and the planted bugs of storage",
+        action: Action::CargoTest(&[
+            "test",
+            "--profile=sim",
+            "--package=rejoin-storage",
+            "--features=planted",
+            "--no-fail-fast",
         ]),
     },
     Step {
