@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it does not expect")]
 
+mod away_past_collection;
 mod change_feed;
+mod clock_ahead;
 mod conflict;
 mod durable;
 mod limit;
