@@ -274,6 +274,17 @@ pub(crate) struct PeerStatus {
     pub(crate) last_end: Option<String>,
 }
 
+/// A member that has not acknowledged everything.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Waiting {
+    /// Its life.
+    pub(crate) life: String,
+    /// Where it is, if its sponsor said so.
+    pub(crate) site: Option<String>,
+    /// The number of changes that it has not acknowledged.
+    pub(crate) behind: u64,
+}
+
 /// The answer to `GET /v1/status`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Status {
@@ -297,6 +308,12 @@ pub(crate) struct Status {
     pub(crate) conflicts: u64,
     /// Whether a part of a transaction may be visible because data is still arriving.
     pub(crate) hydrating: bool,
+    /// The members that deletions are remembered for: they have not acknowledged everything yet.
+    #[serde(default)]
+    pub(crate) waits_for: Vec<Waiting>,
+    /// Ids that this node gave up because they were used elsewhere too. Not empty is an alarm.
+    #[serde(default)]
+    pub(crate) given_up: Vec<String>,
     /// How often a stamp arrived that was too far ahead of the local clock.
     pub(crate) clock_suspects: u64,
     /// Everyone this node syncs with.

@@ -105,3 +105,35 @@ async fn a_peer_that_is_not_there_yet_is_found_when_it_comes() {
     late.listen(TcpListener::bind(address).await.unwrap());
     eventually("both are equal", || equal(&early, &late)).await;
 }
+
+/// In a chain the ends never talk to each other: what one has reaches the other by gossip.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_in_a_chain_forget_what_all_of_them_have_removed() {
+    let (a, address_a) = node().await;
+    let (b, address_b) = node().await;
+    let (c, _) = node().await;
+    b.connect(address_a.to_string());
+    c.connect(address_b.to_string());
+    a.replica().found_cluster("a").unwrap();
+    a.replica().admit(b.replica().identity(), "b", None).unwrap();
+    a.replica().admit(c.replica().identity(), "c", None).unwrap();
+    a.replica().transact(|tx| tx.set("tags").add("old").map(drop)).unwrap();
+    a.replica().transact(|tx| tx.set("tags").remove("old").map(drop)).unwrap();
+    eventually("all three are equal", || equal(&a, &b) && equal(&b, &c)).await;
+    let cells = |node: &Network| node.replica().view().cells().cell_count();
+    let before = cells(&c);
+    eventually("both ends wait for nobody", || {
+        a.replica().stalled().is_empty() && c.replica().stalled().is_empty()
+    })
+    .await;
+    for node in [&a, &b, &c] {
+        eventually("the tombstone is gone", || {
+            node.replica().collect().unwrap();
+            cells(node) == before - 1
+        })
+        .await;
+    }
+    assert!(equal(&a, &b) && equal(&b, &c));
+    a.replica().transact(|tx| tx.set("tags").add("new").map(drop)).unwrap();
+    eventually("and they go on", || c.replica().view().set("tags").contains("new")).await;
+}

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{NodeOptions, print};
-use crate::api::{PeerStatus, Status};
+use crate::api::{PeerStatus, Status, Waiting};
 use crate::failure::{EXIT_CODES, Failure};
 use crate::text;
 
@@ -40,9 +40,13 @@ fn report(status: &Status) -> String {
         ("fingerprint", status.fingerprint.clone()),
         ("conflicts", status.conflicts.to_string()),
         ("hydrating", hydrating.into()),
+        ("deletions wait for", waits_for(&status.waits_for)),
         ("clock suspects", status.clock_suspects.to_string()),
     ];
-    let facts: Vec<Vec<String>> = facts.into_iter().map(|(k, v)| vec![k.into(), v]).collect();
+    let alarm = (!status.given_up.is_empty())
+        .then(|| ("ALARM", format!("ids used elsewhere too: {}", status.given_up.join(", "))));
+    let facts = facts.into_iter().chain(alarm);
+    let facts: Vec<Vec<String>> = facts.map(|(k, v)| vec![k.into(), v]).collect();
     let mut report = text::table(&facts);
     report.push('\n');
     if status.peers.is_empty() {
@@ -79,4 +83,13 @@ fn row(peer: &PeerStatus) -> Vec<String> {
         text::bytes(peer.bytes_in),
         text::bytes(peer.bytes_out),
     ]
+}
+
+/// The members that have not acknowledged everything, by the names of their sites.
+fn waits_for(members: &[Waiting]) -> String {
+    if members.is_empty() {
+        return "nobody".into();
+    }
+    let one = |w: &Waiting| format!("{} ({} behind)", w.site.as_ref().unwrap_or(&w.life), w.behind);
+    members.iter().map(one).collect::<Vec<_>>().join(", ")
 }

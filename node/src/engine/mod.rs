@@ -18,10 +18,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rejoin::path::Path;
 use rejoin::value::Item;
-use rejoin::{KeepError, KeyRange, Replica, Tx, WriteError};
+use rejoin::{KeepError, KeyRange, Replica, Stalled, Tx, WriteError};
 use tokio::net::TcpListener;
 
-use crate::api::{Op, Problem, Status, Transacted};
+use crate::api::{Op, Problem, Status, Transacted, Waiting};
 
 use peer::Peers;
 
@@ -125,10 +125,16 @@ impl Engine {
             token: token::write(view.cells().context()),
             conflicts: u64::try_from(view.conflicts(Path::ROOT).count()).unwrap_or(u64::MAX),
             hydrating: status.hydrating,
+            waits_for: self.replica.stalled().into_iter().map(waiting).collect(),
+            given_up: status.given_up.iter().map(ToString::to_string).collect(),
             clock_suspects: status.suspect_stamps,
             peers: self.peers.status(),
         }
     }
+}
+
+fn waiting(Stalled { member, behind }: Stalled) -> Waiting {
+    Waiting { life: member.life.to_string(), site: member.site, behind }
 }
 
 /// Makes one change; says whether there was anything to do.
