@@ -8,6 +8,7 @@
 
 mod backoff;
 mod driver;
+mod lease;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ struct Shared {
     tasks: Mutex<JoinSet<()>>,
     /// Set once the first task runs.
     is_kept_up: AtomicBool,
+    /// After which time a member that does not move is retired; never, unless asked for.
+    lease: Mutex<Option<Duration>>,
 }
 
 /// One link to a peer, over as many connections as it takes.
@@ -114,6 +117,7 @@ impl Network {
             next: AtomicU64::new(1),
             tasks: Mutex::default(),
             is_kept_up: AtomicBool::new(false),
+            lease: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -141,6 +145,12 @@ impl Network {
         let link = self.shared.add_link(address.into(), true);
         let shared = Arc::downgrade(&self.shared);
         self.spawn(driver::keep_connected(shared, link))
+    }
+
+    /// Retires members by itself: one that is behind and has acknowledged nothing new for `lease`. Without
+    /// this a member that is gone keeps deletions remembered until an operator retires it.
+    pub fn retire_after(&self, lease: Duration) {
+        *lock(&self.shared.lease) = Some(lease);
     }
 
     /// How every link is doing, in the order in which they were made.

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use rejoin::{Recovery, Replica};
@@ -46,6 +47,10 @@ pub(crate) struct Options {
     /// Where the state is kept; the directory is made if it does not exist.
     #[arg(long, value_name = "DIR", env = "REJOIN_DATA")]
     data: Option<PathBuf>,
+    /// Retire a member that is behind and has acknowledged nothing new for so many hours. Without this an
+    /// operator retires members that are gone; until then deletions are remembered for them.
+    #[arg(long, value_name = "HOURS", env = "REJOIN_RETIRE_AFTER")]
+    retire_after: Option<u32>,
     /// A name for this node, for people.
     #[arg(long, env = "REJOIN_NAME", default_value = "rejoin")]
     name: String,
@@ -87,6 +92,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let replica = open(options.data.as_deref())?;
     let engine = Engine::start(options.name, replica, sync_listener, &options.peer);
     let engine = engine.map_err(failure)?;
+    if let Some(hours) = options.retire_after {
+        engine.retire_after(Duration::from_secs(u64::from(hours) * 3_600));
+    }
     let engine = Arc::new(engine);
     let observing = tokio::spawn(Arc::clone(&engine).observe_peers());
     let (shut_down, shutdown) = watch::channel(false);

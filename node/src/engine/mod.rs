@@ -15,6 +15,7 @@ mod token;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rejoin::path::Path;
 use rejoin::value::Item;
@@ -56,6 +57,11 @@ impl Engine {
         let sync_address = listener.local_addr()?;
         let peers = Peers::start(replica.clone(), listener, peers);
         Ok(Self { replica, peers, name, sync_address, writing: Mutex::default() })
+    }
+
+    /// Retires members that are behind and acknowledge nothing new for so long.
+    pub(crate) fn retire_after(&self, lease: Duration) {
+        self.peers.retire_after(lease);
     }
 
     /// Ends the log of the replica cleanly, if it has one.

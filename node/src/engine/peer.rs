@@ -46,6 +46,11 @@ impl Peers {
         }
     }
 
+    /// Retires members that stand still for so long.
+    pub(super) fn retire_after(&self, lease: Duration) {
+        self.network.retire_after(lease);
+    }
+
     /// Notes who is equal, and tells the log which peers came and went.
     pub(super) fn observe(&self) {
         let peers = self.status();
