@@ -8,7 +8,13 @@
 use std::error::Error;
 use std::time::Instant;
 
-use rejoin::{Context, Environment, KeyRange, Replica, ReplicaId, WriteError};
+use rejoin::link::{ClusterId, Config, Link, LinkOutput};
+use rejoin::path::{IntoPath, Key, TypeTag};
+use rejoin::value::Value;
+use rejoin::{
+    Context, Coverage, Delta, DeltaCell, Dot, Entry, Environment, Hlc, KeyRange, Limits, Part,
+    Replica, ReplicaId, VersionVector, WriteError, wire,
+};
 
 /// The clock stands still and ids count up: nothing here depends on time or chance.
 #[derive(Debug)]
@@ -46,7 +52,82 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (subtrees, writers) in [(1_000, 1), (4_000, 1), (2_000, 10), (2_000, 1_000)] {
         deletions(subtrees, writers)?;
     }
+    println!(
+        "\n| lives that wrote once and ended | hello, B | sync when nothing differs: bytes both ways | time, ms | memory of a context, MB | commit of one write, µs |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for lives in [1_000, 10_000, 100_000] {
+        ended_lives(lives)?;
+    }
     Ok(())
+}
+
+/// Two replicas that know the same lives, each of which wrote one register and nothing since.
+fn ended_lives(lives: u32) -> Result<(), Box<dyn Error>> {
+    // More lives than the default limit allows: the question is what they cost.
+    let limits = Limits { version_vector_entries: 1 << 20, ..Limits::default() };
+    let delta = wire::encode_delta(&one_write_each(lives)?);
+    let replica = |number| {
+        let built = Replica::builder().env(Writer(number)).limits(limits).try_in_memory();
+        built.ok_or("a replica with an environment is always built")
+    };
+    let (a, b) = (replica(1_000_001)?, replica(1_000_002)?);
+    a.apply(&delta)?;
+    b.apply(&delta)?;
+    let before = resident_bytes();
+    let copy: Context<Key> = Context::from(a.context().floor());
+    let memory_mb = (resident_bytes() - before) / 1e6;
+    let began = Instant::now();
+    let config = Config { limits, ..Config::new(ClusterId([7; 16])) };
+    let mut ends = [&a, &b].map(|replica| Link::with(replica.clone(), config.clone(), 0));
+    let (mut hello_bytes, mut total) = (0, 0);
+    loop {
+        let sent = ends.each_mut().map(|end| end.poll(0));
+        if sent.iter().all(Option::is_none) {
+            break;
+        }
+        for (at, output) in sent.into_iter().enumerate() {
+            if let (Some(LinkOutput::Send(bytes)), Some(other)) = (output, ends.get_mut(1 - at)) {
+                hello_bytes = if hello_bytes == 0 { bytes.len() } else { hello_bytes };
+                total += bytes.len();
+                other.receive(&bytes, 0);
+            }
+        }
+    }
+    let sync_ms = began.elapsed().as_secs_f64() * 1e3;
+    let in_sync = ends.iter().all(|end| end.status().is_in_sync);
+    let began = Instant::now();
+    for round in 0..20 {
+        a.transact(|tx| tx.register("x").set(round))?;
+    }
+    let commit_us = began.elapsed().as_secs_f64() * 1e6 / 20.0;
+    drop(copy);
+    let total = if in_sync { total.to_string() } else { "not in sync".to_owned() };
+    println!(
+        "| {lives} | {hello_bytes} | {total} | {sync_ms:.1} | {memory_mb:.1} | {commit_us:.0} |"
+    );
+    Ok(())
+}
+
+fn one_write_each(lives: u32) -> Result<Delta<Key, Value>, Box<dyn Error>> {
+    let id = |number: u32| ReplicaId::from_u128(u128::from(number) << 64 | 1);
+    let mut cells = Vec::new();
+    for number in 0..lives {
+        let entry = Entry::Value { hlc: Hlc::new(1, 0), value: Value::from_serialize(&number)? };
+        let fresh = [(Dot::new(id(number), 1), entry)].into_iter().collect();
+        let key = Key::new(&("written", number).into_path(), TypeTag::Register)?;
+        cells.push(DeltaCell { key, fresh, kept: Vec::new() });
+    }
+    cells.sort_by(|a, b| a.key.cmp(&b.key));
+    let part = Part {
+        range: KeyRange::full(),
+        base: VersionVector::new(),
+        upto: (0..lives).map(|number| (id(number), 1)).collect(),
+        coverage: Coverage::Difference,
+        cells,
+        range_tombstones: Vec::new(),
+    };
+    Ok(Delta { parts: vec![part], horizon: VersionVector::new(), fingerprint: None })
 }
 
 fn load(records: u32) -> Result<(), Box<dyn Error>> {

@@ -66,12 +66,13 @@ pub struct Part<K, V> {
     pub base: VersionVector,
     /// What the receiver has incorporated on the range afterwards.
     pub upto: VersionVector,
-    /// Which cells are listed.
-    pub coverage: Coverage,
     /// The listed cells, sorted by key.
     pub cells: Vec<DeltaCell<K, V>>,
     /// Every range tombstone outside `base`, cut to the range, sorted by dot.
     pub range_tombstones: Vec<RangeTombstone<K>>,
+    /// Which cells are listed. Last and left out where it can be: nearly every part is a difference.
+    #[serde(default, skip_serializing_if = "Coverage::is_difference")]
+    pub coverage: Coverage,
 }
 
 /// Which cells of its range a part lists, and so what it says of the others.
@@ -86,6 +87,13 @@ pub enum Coverage {
     /// Every cell in which the two sides differ, with the names of all its dots; in the others both
     /// were found to hold the same dots.
     Differing,
+}
+
+impl Coverage {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+    fn is_difference(&self) -> bool {
+        *self == Self::Difference
+    }
 }
 
 impl<K, V> Delta<K, V> {

@@ -73,6 +73,11 @@ pub(crate) fn by_hash(context: &Context) -> Vec<u8> {
     bytes
 }
 
+/// Whether a form names its context by a hash.
+pub(crate) fn is_hash(form: &[u8]) -> bool {
+    form.first() == Some(&HASH)
+}
+
 /// 16 bytes of BLAKE3.
 pub(crate) fn hash16(bytes: &[u8]) -> [u8; 16] {
     let mut out = [0; 16];

@@ -18,6 +18,8 @@ pub(crate) struct Knowledge {
     told: Option<Context>,
     /// The last context that a message of the peer told; what differences refer to.
     heard: Option<Context>,
+    /// What the own hello said, if it said it by a hash.
+    greeted: Option<Context>,
     /// What the peer can conclude from everything it was sent: `told`, and the reach of deltas.
     shown: Context,
     /// What the peer has at the least, by its own messages; `None` while it is not known.
@@ -86,10 +88,28 @@ impl Knowledge {
         self.shown = own.clone();
         let full = context_form::full(own);
         if last == Some(own) || full.len() > most_bytes {
+            self.greeted = Some(own.clone());
             return context_form::by_hash(own);
         }
         self.told = Some(own.clone());
         full
+    }
+
+    /// Takes the context form of a hello. If both hellos named one context by its hash, each side knows
+    /// that the other has recognised it: from then on it counts as told.
+    pub(crate) fn hear_greeting(
+        &mut self,
+        form: &[u8],
+        known: &[&Context],
+        limits: &Limits,
+    ) -> Result<(), ContextError> {
+        let greeted = self.greeted.take();
+        let known: Vec<&Context> = known.iter().copied().chain(&greeted).collect();
+        self.hear(Some(form), &known, limits)?;
+        if context_form::is_hash(form) && greeted.is_some() && self.heard == greeted {
+            self.told = greeted;
+        }
+        Ok(())
     }
 
     /// Takes the context form of a message. `known` are contexts that a hash may mean.

@@ -1,6 +1,8 @@
+use rejoin_crdt::{Authority, Limits};
 use rejoin_sync::Event;
+use rejoin_sync::document::Context;
 
-use crate::common::Net;
+use crate::common::{Net, Site};
 
 #[test]
 fn proving_that_nothing_differs_costs_at_most_64_bytes_in_total() {
@@ -44,5 +46,54 @@ fn peers_that_are_quiet_compare_themselves_once_a_minute() {
     net.advance(300_000);
     let proofs = net.end(link, 0).count(|e| matches!(e, Event::Equal { .. }));
     assert!((4..=6).contains(&proofs), "{proofs} in five minutes");
+    net.assert_converged();
+}
+
+#[test]
+fn many_writers_cost_nothing_while_both_have_the_same() {
+    let mut net = Net::new(2);
+    for number in 100..1_100_u128 {
+        let mut writer = Site::new(number);
+        writer.write(u32::try_from(number).unwrap(), "x");
+        let delta = writer.store.delta_since(&Context::default());
+        for site in &mut net.sites {
+            let valid = delta.clone().validate(&Limits::default()).unwrap();
+            site.store.join(valid.authorise(&Authority::Full).unwrap(), None).unwrap();
+        }
+    }
+    let link = net.connect(0, 1);
+    net.advance(1_000);
+    net.assert_converged();
+    let sent = net.sent_bytes(link);
+    println!("{sent} bytes for 1 000 writers");
+    assert!(sent < 400, "{sent} bytes: the contexts went by their hashes, both times");
+    // From then on only what grows is told.
+    net.write(0, 1, "one");
+    net.advance(2_000);
+    let context_bytes = net.status(link, 1).sent.total();
+    assert!(context_bytes < 400, "{context_bytes} bytes");
+    net.assert_converged();
+}
+
+#[test]
+fn who_writes_between_both_hellos_is_understood() {
+    let mut net = Net::new(2);
+    for number in 100..600_u128 {
+        let mut writer = Site::new(number);
+        writer.write(u32::try_from(number).unwrap(), "x");
+        let delta = writer.store.delta_since(&Context::default());
+        for site in &mut net.sites {
+            let valid = delta.clone().validate(&Limits::default()).unwrap();
+            site.store.join(valid.authorise(&Authority::Full).unwrap(), None).unwrap();
+        }
+    }
+    let link = net.connect_stalled(0, 1);
+    net.write(0, 1, "after the own hello, before the peer's");
+    net.write(1, 2, "there too");
+    net.release(link, 0);
+    net.release(link, 1);
+    net.end(link, 0).is_stalled = false;
+    net.end(link, 1).is_stalled = false;
+    net.advance(2_000);
     net.assert_converged();
 }

@@ -79,7 +79,7 @@ impl Session {
             return Err(SessionError::PeerLimits { frame_bytes, delta_bytes });
         }
         let horizon = self.read_horizon(&hello.horizon)?;
-        self.hear(Some(&hello.context), store)?;
+        self.hear_greeting(&hello.context, store)?;
         self.outbox.limit_frames(frame_bytes);
         self.outbox.grant(hello.credit_bytes);
         let (replica, admission) = (hello.replica, hello.admission);

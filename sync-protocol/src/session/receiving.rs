@@ -132,6 +132,14 @@ impl Session {
         self.check_own_dots(store)
     }
 
+    /// Takes the context form of the peer's hello.
+    pub(super) fn hear_greeting(&mut self, form: &[u8], store: &Store) -> Result<(), SessionError> {
+        let mut known = vec![store.view().context()];
+        known.extend(self.config.remembered.as_ref().map(|last| &last.heard));
+        self.knowledge.hear_greeting(form, &known, &self.config.limits)?;
+        self.check_own_dots(store)
+    }
+
     /// Invariant I10: nobody knows changes of this replica that it has not made.
     fn check_own_dots(&self, store: &Store) -> Result<(), SessionError> {
         let Some((replica, peer)) = self.own_replica().zip(self.knowledge.peer()) else {
