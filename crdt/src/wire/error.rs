@@ -9,6 +9,12 @@ use crate::value::ValueError;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum DecodeError {
+    /// The delta was encoded after another version vector than the one that the reader took.
+    #[error("byte {at}: the delta refers to another version vector")]
+    Reference {
+        /// Where the check stands.
+        at: usize,
+    },
     /// A newer peer wrote this.
     #[error("format version {found} is unknown")]
     Version {

@@ -118,7 +118,7 @@ fn take(left: &mut u64, at: usize, found: usize) -> Result<(), DecodeError> {
 /// together exceed three times `Limits::delta_bytes`. On a 64-bit platform the decoded delta takes at
 /// most this many bytes.
 pub fn decoded_bytes(delta: &Delta<Key, Value>) -> u64 {
-    let dictionary = wide(super::replicas_of_delta(delta).len()) * DICTIONARY_ENTRY_BYTES;
+    let dictionary = wide(super::replicas_of_delta(delta, None).len()) * DICTIONARY_ENTRY_BYTES;
     let parts: u64 = delta.parts.iter().map(part_bytes).sum();
     dictionary + vector_bytes(&delta.horizon) + parts
 }
