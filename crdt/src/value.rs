@@ -46,7 +46,9 @@ pub const MAX_DEPTH: u32 = 64;
 
 /// A document value in canonical bytes, cheap to clone.
 ///
-/// Equality is equality of values. The order is that of the bytes and means nothing else.
+/// Equality is equality of values. The order is the one by which a maximum or minimum register chooses:
+/// kinds first, then numbers by size and times by time, everything else by its bytes. So text is not in
+/// the order of an alphabet: shorter text comes first.
 ///
 /// ```
 /// use rejoin_crdt::value::Value;
