@@ -7,6 +7,7 @@ mod common;
 mod a_chain_forwards;
 mod acknowledgements;
 mod audit_finds_damage;
+mod audit_without_answer;
 mod below_horizon;
 mod example_bytes;
 mod first_sync;

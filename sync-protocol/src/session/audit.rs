@@ -64,6 +64,10 @@ impl Session {
         if !answers && !asks {
             return;
         }
+        if !answers {
+            // Also if the answer brings nothing to compare: else the same question would follow at once.
+            self.put_off_audit();
+        }
         self.audit.is_asked = !answers;
         let fingerprint = Some(root_fingerprint(store));
         let context = self.knowledge.tell(own);
@@ -83,15 +87,20 @@ impl Session {
     /// Compares the peer's fingerprint, which it took under the context that is the own one.
     pub(super) fn compare_with(&mut self, peer: Fingerprint, store: &Store) {
         let own = root_fingerprint(store);
-        let audit_ms = self.config.times.audit_ms;
-        // Two peers that began together shall not go on asking each other at the same moment.
-        let pause_ms = self.random.between(audit_ms, audit_ms.saturating_add(audit_ms / 4));
-        self.audit.due_ms = self.now_ms.saturating_add(pause_ms);
+        self.put_off_audit();
         if own == peer {
             self.audit.last_equal_ms = Some(self.now_ms);
             self.event(Event::Equal { fingerprint: own });
         } else {
             self.event(Event::AuditMismatch { own, peer });
         }
+    }
+
+    /// Lets the audit time pass before the next question.
+    fn put_off_audit(&mut self) {
+        let audit_ms = self.config.times.audit_ms;
+        // Two peers that began together shall not go on asking each other at the same moment.
+        let pause_ms = self.random.between(audit_ms, audit_ms.saturating_add(audit_ms / 4));
+        self.audit.due_ms = self.now_ms.saturating_add(pause_ms);
     }
 }

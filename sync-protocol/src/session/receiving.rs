@@ -93,7 +93,10 @@ impl Session {
             Message::Current(current) => {
                 self.hear(current.context.as_deref(), store)?;
                 self.compare_heard(current.fingerprint, store);
-                self.audit.heard(current.wants_answer);
+                // An answer to a pull answers no question of the audit.
+                if current.id == 0 || current.wants_answer {
+                    self.audit.heard(current.wants_answer);
+                }
                 self.pulling.ask_at(self.now_ms);
                 if current.id != 0 {
                     self.answered(current.id, store)?;

@@ -90,6 +90,11 @@ pub(crate) fn delta(id: u64, delta: &Delta) -> Vec<u8> {
     frame(DELTA, &b)
 }
 
+/// A frame of kind 6: id 0, the context told last, and no fingerprint.
+pub(crate) fn current_without_fingerprint() -> Vec<u8> {
+    frame(6, &[0x94, 0, 0, 0xc0, 0xc0])
+}
+
 fn full(encoding: &[u8]) -> Vec<u8> {
     [&[0], encoding].concat()
 }
