@@ -123,6 +123,11 @@ impl FrameReader {
         Self { buffer: Vec::new(), at: 0, checksum: None, limit_bytes }
     }
 
+    /// From the next frame on another limit holds.
+    pub(crate) const fn limit_frames(&mut self, limit_bytes: usize) {
+        self.limit_bytes = limit_bytes;
+    }
+
     /// Takes the next bytes of the stream. The caller asks for frames until there is none, so what
     /// stays here is less than one frame.
     pub(crate) fn push(&mut self, bytes: &[u8]) {

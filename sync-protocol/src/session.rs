@@ -93,7 +93,8 @@ impl Session {
         let (limits, checksum) = (config.limits, config.checksum);
         let mut session = Self {
             phase: Phase::Greeting { received_bytes: 0 },
-            reader: FrameReader::new(limits.frame_bytes),
+            // The peer does not know the limit of frames before the hello.
+            reader: FrameReader::new(limits.unauthenticated_bytes),
             inbox: Inbox::new(bounds.credit_bytes),
             outbox: Outbox::new(limits.frame_bytes, checksum),
             knowledge: Knowledge::default(),

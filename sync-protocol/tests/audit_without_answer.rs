@@ -11,7 +11,8 @@ fn answer_all(session: &mut Session, net: &Net, now_ms: u64) -> usize {
         let mut is_asked = false;
         while let Some(output) = session.poll_output() {
             // Frames without checksums begin with their kind.
-            is_asked |= matches!(&output, Output::Send(bytes) if bytes[0] == Kind::Current.number());
+            is_asked |=
+                matches!(&output, Output::Send(bytes) if bytes[0] == Kind::Current.number());
         }
         if !is_asked {
             return questions;

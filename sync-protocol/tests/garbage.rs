@@ -31,7 +31,7 @@ fn another_major_version_is_named() {
 
 #[test]
 fn a_stranger_may_send_16_kib() {
-    let stream = [raw::prologue(), vec![1, 0x80, 0x80, 0x04], vec![0; 20_000]].concat();
+    let stream = [raw::prologue(), vec![1, 0x80, 0x80, 0x01], vec![0; 20_000]].concat();
     let (received_bytes, limit_bytes) = (stream.len(), 16 << 10);
     let refused = SessionError::TooMuchBeforeHello { received_bytes, limit_bytes };
     assert_eq!(refusal(&stream), refused);

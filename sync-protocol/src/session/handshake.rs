@@ -80,6 +80,7 @@ impl Session {
         }
         let horizon = self.read_horizon(&hello.horizon)?;
         self.hear_greeting(&hello.context, store)?;
+        self.reader.limit_frames(self.config.limits.frame_bytes);
         self.outbox.limit_frames(frame_bytes);
         self.outbox.grant(hello.credit_bytes);
         let (replica, admission) = (hello.replica, hello.admission);
