@@ -1,4 +1,8 @@
 //! The loop around one session: bytes in, bytes out, deltas into the replica.
+//!
+//! What must always hold: nothing here waits for the right to write on a thread of the runtime. An
+//! application may hold it for long, and one thread may serve every link. So deltas are joined on a
+//! thread that may block, one after another, and the session goes on meanwhile.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -9,11 +13,12 @@ use rejoin_sync::{CloseReason, Config, Event, Output, Refusal, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::task::{JoinError, JoinHandle};
 
 use super::backoff::Backoff;
 use super::{Link, Shared, describe, lock};
 use crate::env;
-use crate::{ApplyError, DocumentStore, Origin, Replica, ReplicaId};
+use crate::{Applied, ApplyError, DocumentStore, Origin, Replica, ReplicaId};
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -80,7 +85,11 @@ struct Driver {
     clock: env::Monotonic,
     writer: OwnedWriteHalf,
     unsent: VecDeque<u8>,
+    joining: Option<Joining>,
 }
+
+/// A delta that is being joined; the session hands out the next one when it knows of this one.
+type Joining = JoinHandle<Result<Applied, ApplyError>>;
 
 impl Driver {
     fn new(
@@ -90,7 +99,7 @@ impl Driver {
         writer: OwnedWriteHalf,
     ) -> Self {
         let own = replica.identity();
-        Self { link, replica, own, clock, writer, unsent: VecDeque::new() }
+        Self { link, replica, own, clock, writer, unsent: VecDeque::new(), joining: None }
     }
 
     /// Returns why it ended.
@@ -127,6 +136,7 @@ impl Driver {
                         Err(error) => break error.to_string(),
                     }
                 }
+                joined = finished(&mut self.joining) => self.joined(joined),
                 () = wake.notified() => self.changed(changes.swap(0, Ordering::AcqRel)),
                 () = tokio::time::sleep(deadline) => self.with_session(|session, store, now_ms| {
                     session.handle_timeout(store, now_ms);
@@ -160,6 +170,19 @@ impl Driver {
         });
     }
 
+    fn joined(&self, joined: Result<Result<Applied, ApplyError>, JoinError>) {
+        self.with_session(|session, store, now_ms| match joined {
+            Ok(Ok(_)) => session.delta_applied(store, now_ms),
+            Ok(Err(ApplyError::Join(error))) => {
+                session.delta_refused(Refusal::Join(error), store, now_ms);
+            }
+            Ok(Err(ApplyError::Inadmissible(error))) => {
+                session.delta_refused(Refusal::Inadmissible(error), store, now_ms);
+            }
+            Ok(Err(_)) | Err(_) => session.delta_refused(Refusal::Storage, store, now_ms),
+        });
+    }
+
     /// Does what the session asks for; returns why it ended, once it has.
     fn perform(&mut self) -> Option<String> {
         loop {
@@ -167,18 +190,10 @@ impl Driver {
             match output {
                 Output::Send(bytes) => self.unsent.extend(bytes),
                 Output::Apply(delta) => {
-                    let origin = Origin::Remote(Some(self.link.number));
-                    let joined = self.replica.join(delta, origin);
-                    self.with_session(|session, store, now_ms| match joined {
-                        Ok(_) => session.delta_applied(store, now_ms),
-                        Err(ApplyError::Join(error)) => {
-                            session.delta_refused(Refusal::Join(error), store, now_ms);
-                        }
-                        Err(ApplyError::Inadmissible(error)) => {
-                            session.delta_refused(Refusal::Inadmissible(error), store, now_ms);
-                        }
-                        Err(_) => session.delta_refused(Refusal::Storage, store, now_ms),
-                    });
+                    let (replica, origin) =
+                        (self.replica.clone(), Origin::Remote(Some(self.link.number)));
+                    let join = move || replica.join(delta, origin);
+                    self.joining = Some(tokio::task::spawn_blocking(join));
                 }
                 Output::Acknowledged(heard) => {
                     self.replica.learn_acknowledgements(&heard);
@@ -226,4 +241,12 @@ impl Driver {
             input(session, document.store(), now_ms);
         }
     }
+}
+
+/// Completes when the join under way has; never if there is none.
+async fn finished(joining: &mut Option<Joining>) -> Result<Result<Applied, ApplyError>, JoinError> {
+    let Some(join) = joining else { return std::future::pending().await };
+    let joined = join.await;
+    *joining = None;
+    joined
 }

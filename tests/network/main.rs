@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it does not expect")]
 
+mod busy_writer;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
