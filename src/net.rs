@@ -140,7 +140,8 @@ impl Network {
     }
 
     /// Keeps a connection to `address` alive, for as long as the network lives: tries again after
-    /// growing, random pauses. Must be called inside a tokio runtime.
+    /// growing, random pauses. Must be called inside a tokio runtime. Aborting it closes the connection;
+    /// the link stays listed, as down.
     pub fn connect(&self, address: impl Into<String>) -> AbortHandle {
         let link = self.shared.add_link(address.into(), true);
         let shared = Arc::downgrade(&self.shared);

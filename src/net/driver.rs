@@ -69,12 +69,27 @@ pub(super) async fn serve(shared: Weak<Shared>, link: Arc<Link>, stream: TcpStre
         state.session = Some(session);
         state.connections += 1;
     }
+    let mut ending = Ending { link: link.clone(), replica: replica.clone(), why: None };
     let (reader, writer) = stream.into_split();
     let why = match nodelay {
-        Ok(()) => Driver::new(link.clone(), replica.clone(), clock, writer).run(reader).await,
+        Ok(()) => Driver::new(link, replica, clock, writer).run(reader).await,
         Err(error) => error.to_string(),
     };
-    link.ended(&replica, why);
+    ending.why = Some(why);
+}
+
+/// Notes that the connection has ended, also when its task is dropped in the middle.
+struct Ending {
+    link: Arc<Link>,
+    replica: Replica,
+    why: Option<String>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let why = self.why.take().unwrap_or_else(|| "the link was given up here".to_owned());
+        self.link.ended(&self.replica, why);
+    }
 }
 
 struct Driver {

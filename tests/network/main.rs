@@ -71,6 +71,10 @@ async fn a_peer_that_comes_back_gets_what_it_missed_and_the_link_shows_it() {
     assert_eq!(b.links()[0].state(), State::Up);
     task.abort();
     eventually("the link is gone", || a.links().is_empty()).await;
+    eventually("it is shown as down here", || b.links()[0].state() == State::Down).await;
+    let given_up = &b.links()[0];
+    assert!(given_up.last_end.is_some() && given_up.session.is_none());
+    assert!(given_up.sent_bytes > 0 && given_up.received_bytes > 0);
 
     a.replica().transact(|tx| tx.register("x").set(2)).unwrap();
     b.replica().transact(|tx| tx.register("y").set(3)).unwrap();
