@@ -5,6 +5,10 @@
 //! to 127.0.0.1 (DNS rebinding); then the request counts as same-origin, but `Host` is that name. So
 //! both must be loopback names, and a body must be declared as JSON, which a page from elsewhere cannot
 //! do without asking first.
+//!
+//! For a picture, a script or a link no `Origin` is named, but every browser of today says in
+//! `Sec-Fetch-Site` how the page is related to this server. Another site is refused; another port of
+//! this machine is the same site, and must say by `Origin` that it is one.
 
 use std::net::IpAddr;
 
@@ -15,6 +19,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::api::Problem;
+
+/// Says in which relation to this server the page stands that a browser makes a request for.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Passes a request on if it comes from this machine and from no foreign page.
 pub(super) async fn guard(request: Request, next: Next) -> Response {
@@ -30,11 +37,18 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
         let detail = format!("the host {host:?} is not a loopback name; ask 127.0.0.1");
         return Err(Problem::new(403, "foreign_host", "Only for this machine", detail));
     }
-    if let Some(origin) = single(headers, &ORIGIN)?
-        && !is_loopback_origin(origin)
-    {
+    let origin = single(headers, &ORIGIN)?;
+    if let Some(origin) = origin.filter(|origin| !is_loopback_origin(origin)) {
         let detail = format!("a page from {origin:?} may not use this node");
         return Err(Problem::new(403, "foreign_origin", "Only for this machine", detail));
+    }
+    match single(headers, &SEC_FETCH_SITE)? {
+        None | Some("same-origin" | "none") => {}
+        Some("same-site") if origin.is_some() => {}
+        Some(site) => {
+            let detail = format!("a page that is {site:?} to this node may not use it");
+            return Err(Problem::new(403, "foreign_site", "Only for this machine", detail));
+        }
     }
     if method == Method::POST && !is_json(single(headers, &CONTENT_TYPE)?.unwrap_or_default()) {
         let detail = "send the header content-type: application/json";
@@ -120,6 +134,22 @@ mod tests {
             let refused = code(&Method::GET, &[host, ("origin", origin)]);
             assert_eq!(refused.as_deref(), Some("foreign_origin"), "{origin}");
         }
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_refused_also_for_what_names_no_origin() {
+        let (host, own) = (("host", "localhost:8400"), ("origin", "http://localhost:3000"));
+        let site = |site| ("sec-fetch-site", site);
+        for passed in [site("same-origin"), site("none")] {
+            assert_eq!(code(&Method::GET, &[host, passed]), None, "{passed:?}");
+        }
+        for refused in [site("cross-site"), site("same-site"), site("same-planet"), site("")] {
+            let answer = code(&Method::GET, &[host, refused]);
+            assert_eq!(answer.as_deref(), Some("foreign_site"), "{refused:?}");
+        }
+        assert_eq!(code(&Method::GET, &[host, own, site("same-site")]), None);
+        let answer = code(&Method::GET, &[host, own, site("cross-site")]);
+        assert_eq!(answer.as_deref(), Some("foreign_site"));
     }
 
     #[test]
