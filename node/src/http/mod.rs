@@ -21,6 +21,7 @@
 
 mod conflict;
 mod guard;
+mod impatient;
 mod member;
 mod problem;
 mod read;

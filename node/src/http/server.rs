@@ -1,7 +1,7 @@
 //! Accepts connections and serves each until it ends or the node shuts down.
 //!
-//! What must always hold: a client that is slow, or opens connections and says nothing, costs one of a
-//! limited number of connections for a limited time.
+//! What must always hold: a client that opens a connection and says nothing, or stops reading what it
+//! has asked for, costs one of a limited number of connections for a limited time.
 
 use std::io;
 use std::sync::Arc;
@@ -11,10 +11,12 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::impatient::Impatient;
 use crate::engine::Engine;
 
 /// For tools on one machine, and pages that watch.
@@ -22,6 +24,10 @@ const MAX_CONNECTIONS: usize = 512;
 
 /// How long a connection may take to send a request, the wait between two requests included.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may take nothing of an answer that is waiting for it. A page that watches from a
+/// laptop whose lid was closed comes back and goes on from its last position.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// After an error of the listener, such as no more file descriptors, something must end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -75,7 +81,12 @@ async fn accept(
     Ok((stream, permit))
 }
 
-async fn connection(stream: TcpStream, router: Router, mut shutdown: watch::Receiver<bool>) {
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin,
+    router: Router,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let stream = Impatient::new(stream, WRITE_TIMEOUT);
     let service = TowerToHyperService::new(router);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -91,5 +102,55 @@ async fn connection(stream: TcpStream, router: Router, mut shutdown: watch::Rece
     };
     if let Err(cause) = ended {
         tracing::debug!("a connection ended: {cause}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::Response;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+    use crate::http::stream;
+
+    /// A connection on which an answer without an end was asked for.
+    async fn endless() -> (DuplexStream, impl Future<Output = ()>) {
+        let (mut client, server) = tokio::io::duplex(4 << 10);
+        client.write_all(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let answer = || async {
+            let (sender, body) = stream::channel();
+            tokio::spawn(async move { while sender.send(vec![b'x'; 1 << 10]).await.is_some() {} });
+            Response::new(body)
+        };
+        let (down, shutdown) = watch::channel(false);
+        let router = Router::new().route("/endless", get(answer));
+        let serving = async move {
+            connection(server, router, shutdown).await;
+            drop(down);
+        };
+        (client, serving)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_reading_is_given_up() {
+        let (_client, serving) = endless().await;
+        let ended = tokio::time::timeout(2 * WRITE_TIMEOUT, serving).await;
+        assert!(ended.is_ok(), "the connection is held for ever");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_is_served() {
+        let (mut client, serving) = endless().await;
+        let reading = async {
+            for _ in 0..10 {
+                tokio::time::sleep(WRITE_TIMEOUT / 2).await;
+                client.read_exact(&mut [0; 4 << 10]).await.unwrap();
+            }
+        };
+        tokio::select! {
+            () = serving => unreachable!("the answer has no end"),
+            () = reading => {}
+        }
     }
 }
