@@ -1,38 +1,31 @@
 //! The dot index: which cells hold dots that somebody has not seen.
 //!
-//! The state is its own log. Per replica the index holds rows `(seq, key)` in runs sorted by `seq`, so
-//! the dots after a given one are found by binary search, and the cost of a delta follows the
-//! difference, not the store. Rows are only appended; a row is *stale* once its cell no longer holds
-//! the dot, and when more than half of a replica's rows are stale they are swept out. A cell written a
-//! million times therefore has one live row and at most one stale one on average.
+//! The state is its own log. Per replica the index holds the keys of its live dots by sequence number,
+//! so the dots after a given one are found by one descent, and the cost of a delta follows the
+//! difference, not the store.
+//!
+//! What must always hold: there is a row for every live dot and no other. A row goes in the commit in
+//! which its dot leaves its cell, so no commit has to clear up after others, and readers never wait
+//! for that.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Bound;
+
+use smallvec::SmallVec;
 
 use crate::dot::{Dot, Seq};
 use crate::replica::ReplicaId;
 use crate::version_vector::Ahead;
 
-/// Deltas of different ranges bring the dots of one replica out of order; each such batch starts a
-/// run. Beyond this many runs they are merged, so that a lookup stays a handful of binary searches.
-const MAX_RUNS: usize = 8;
-
-/// Sweeping costs a cell lookup per row; below this many rows it is not worth a thought.
-const MIN_ROWS_TO_SWEEP: usize = 64;
-
-/// Rows `(seq, key)` of every replica.
+/// The live dots of every replica.
 #[derive(Clone, Debug)]
 pub(crate) struct Index<K> {
     replicas: BTreeMap<ReplicaId, Rows<K>>,
 }
 
-#[derive(Clone, Debug)]
-struct Rows<K> {
-    /// Each sorted by sequence number, none empty. Several rows may share a number: a range
-    /// tombstone's resets do.
-    runs: Vec<Vec<(Seq, K)>>,
-    len: usize,
-    stale: usize,
-}
+/// Several cells may share a number: the resets of a range tombstone do.
+type Rows<K> = BTreeMap<Seq, SmallVec<[K; 1]>>;
 
 impl<K> Default for Index<K> {
     fn default() -> Self {
@@ -40,123 +33,62 @@ impl<K> Default for Index<K> {
     }
 }
 
-impl<K> Default for Rows<K> {
-    fn default() -> Self {
-        Self { runs: Vec::new(), len: 0, stale: 0 }
-    }
-}
-
-impl<K: Clone> Index<K> {
+impl<K: PartialEq> Index<K> {
     /// Adds the rows of dots that came alive in one commit.
-    pub(crate) fn append(&mut self, mut born: Vec<(Dot, K)>) {
-        if !born.is_sorted_by_key(|row| row.0) {
-            born.sort_by_key(|row| row.0);
+    pub(crate) fn add(&mut self, mut born: Vec<(Dot, K)>) {
+        // In order, each finds its place beside the one before.
+        born.sort_unstable_by_key(|row| row.0);
+        for (dot, key) in born {
+            self.replicas.entry(dot.replica).or_default().entry(dot.seq).or_default().push(key);
         }
-        let mut born = born.into_iter().peekable();
-        while let Some((first, key)) = born.next() {
-            let rows = self.replicas.entry(first.replica).or_default();
-            let run = rows.run_for(first.seq);
-            run.push((first.seq, key));
-            let mut added = 1;
-            while let Some((dot, key)) = born.next_if(|row| row.0.replica == first.replica) {
-                run.push((dot.seq, key));
-                added += 1;
+    }
+
+    /// Takes the rows of dots that left their cells in one commit.
+    pub(crate) fn remove(&mut self, died: &[(Dot, K)]) {
+        for (dot, key) in died {
+            let Some(rows) = self.replicas.get_mut(&dot.replica) else { continue };
+            let Entry::Occupied(mut row) = rows.entry(dot.seq) else { continue };
+            row.get_mut().retain(|indexed| indexed != key);
+            if row.get().is_empty() {
+                row.remove();
             }
-            rows.len += added;
+            if rows.is_empty() {
+                self.replicas.remove(&dot.replica);
+            }
         }
     }
 
-    /// Notes that a dot of `replica` left its cell.
-    pub(crate) fn bury(&mut self, replica: ReplicaId) {
-        if let Some(rows) = self.replicas.get_mut(&replica) {
-            rows.stale += 1;
-        }
-    }
-
-    /// Sweeps the stale rows of `replica` out if there are more of them than of the others.
-    pub(crate) fn sweep(&mut self, replica: ReplicaId, is_alive: impl Fn(Dot, &K) -> bool) {
-        let Some(rows) = self.replicas.get_mut(&replica) else { return };
-        if rows.len < MIN_ROWS_TO_SWEEP || rows.stale * 2 <= rows.len {
-            return;
-        }
-        rows.merge_runs();
-        for run in &mut rows.runs {
-            run.retain(|(seq, key)| is_alive(Dot::new(replica, *seq), key));
-            run.shrink_to_fit();
-        }
-        rows.runs.retain(|run| !run.is_empty());
-        rows.len = rows.runs.iter().map(Vec::len).sum();
-        rows.stale = 0;
-    }
-
-    /// The keys of the dots in `ahead`, in no particular order, stale ones included.
+    /// The keys of the dots in `ahead`, in the order of the dots.
     pub(crate) fn keys_of(&self, ahead: Ahead) -> impl Iterator<Item = &K> + '_ {
-        let runs = self.replicas.get(&ahead.replica).map_or(&[][..], |rows| rows.runs.as_slice());
-        runs.iter().flat_map(move |run| {
-            let from = run.partition_point(|(seq, _)| *seq <= ahead.after);
-            let rest = run.get(from..).unwrap_or_default();
-            rest.iter().take_while(move |(seq, _)| *seq <= ahead.upto).map(|(_, key)| key)
-        })
+        let Ahead { replica, after, upto } = ahead;
+        let bounds = (Bound::Excluded(after.min(upto)), Bound::Included(upto));
+        let rows = self.replicas.get(&replica).into_iter();
+        rows.flat_map(move |rows| rows.range(bounds)).flat_map(|(_, keys)| keys)
     }
 
     /// Whether there is a row for `dot` in the cell of `key`.
-    pub(crate) fn names(&self, dot: Dot, key: &K) -> bool
-    where
-        K: PartialEq,
-    {
-        let ahead = Ahead { replica: dot.replica, after: dot.seq.saturating_sub(1), upto: dot.seq };
-        self.keys_of(ahead).any(|indexed| indexed == key)
+    pub(crate) fn names(&self, dot: Dot, key: &K) -> bool {
+        let rows = self.replicas.get(&dot.replica);
+        rows.and_then(|rows| rows.get(&dot.seq)).is_some_and(|keys| keys.contains(key))
     }
 
-    /// An upper bound for the number of keys that [`Self::keys_of`] yields.
-    pub(crate) fn rows_of(&self, ahead: Ahead) -> usize {
-        let runs = self.replicas.get(&ahead.replica).map_or(&[][..], |rows| rows.runs.as_slice());
-        runs.iter()
-            .map(|run| {
-                let from = run.partition_point(|(seq, _)| *seq <= ahead.after);
-                run.partition_point(|(seq, _)| *seq <= ahead.upto) - from
-            })
-            .sum()
-    }
-}
-
-#[allow(clippy::indexing_slicing, reason = "the list of runs is not empty where it is indexed")]
-impl<K> Rows<K> {
-    /// The run that a batch starting at `first` can be appended to.
-    fn run_for(&mut self, first: Seq) -> &mut Vec<(Seq, K)> {
-        let follows =
-            self.runs.last().and_then(|run| run.last()).is_some_and(|(last, _)| *last <= first);
-        if !follows {
-            if self.runs.len() >= MAX_RUNS {
-                self.merge_runs();
-            }
-            self.runs.push(Vec::new());
-        }
-        let last = self.runs.len() - 1;
-        &mut self.runs[last]
-    }
-
-    fn merge_runs(&mut self) {
-        if self.runs.len() > 1 {
-            let mut all: Vec<_> = std::mem::take(&mut self.runs).into_iter().flatten().collect();
-            // A stable sort of sorted runs is a merge.
-            all.sort_by_key(|(seq, _)| *seq);
-            self.runs.push(all);
-        }
+    /// The number of rows. Costs a walk over them.
+    pub(crate) fn count(&self) -> usize {
+        self.replicas.values().flat_map(BTreeMap::values).map(SmallVec::len).sum()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const A: ReplicaId = ReplicaId::from_u128(1);
     const B: ReplicaId = ReplicaId::from_u128(2);
 
     fn keys(index: &Index<u64>, replica: ReplicaId, after: Seq, upto: Seq) -> Vec<u64> {
-        let ahead = Ahead { replica, after, upto };
-        let mut keys: Vec<_> = index.keys_of(ahead).copied().collect();
-        assert_eq!(index.rows_of(ahead), keys.len());
+        let mut keys: Vec<_> = index.keys_of(Ahead { replica, after, upto }).copied().collect();
         keys.sort_unstable();
         keys
     }
@@ -165,31 +97,57 @@ mod tests {
     fn the_keys_after_a_dot_are_found_whatever_the_order_of_arrival() {
         let mut index = Index::default();
         for batch in [&[5_u64, 1, 9][..], &[3, 2], &[8, 4], &[7, 6, 10]] {
-            index.append(batch.iter().map(|seq| (Dot::new(A, *seq), seq * 10)).collect());
+            index.add(batch.iter().map(|seq| (Dot::new(A, *seq), seq * 10)).collect());
         }
-        index.append(vec![(Dot::new(B, 1), 7)]);
+        index.add(vec![(Dot::new(B, 1), 7)]);
         assert_eq!(keys(&index, A, 3, 8), [40, 50, 60, 70, 80]);
         assert_eq!(keys(&index, B, 0, 1), [7]);
     }
 
     #[test]
-    fn many_runs_are_merged_and_nothing_is_lost() {
+    fn a_dot_that_several_cells_share_leaves_them_one_by_one() {
         let mut index = Index::default();
-        for seq in (1..=100).rev() {
-            index.append(vec![(Dot::new(A, seq), seq)]);
+        let dot = Dot::new(A, 3);
+        index.add(vec![(dot, 1), (dot, 2), (dot, 3)]);
+        index.remove(&[(dot, 2)]);
+        assert_eq!(keys(&index, A, 2, 3), [1, 3]);
+        assert!(index.names(dot, &1) && !index.names(dot, &2));
+        index.remove(&[(dot, 1), (dot, 3)]);
+        assert_eq!((index.count(), index.replicas.len()), (0, 0));
+    }
+
+    /// A commit: dots that are born and dots that die, each with its cell.
+    type Step = (Vec<(u8, u8)>, Vec<(u8, u8)>);
+
+    fn finds_what_a_plain_set_holds(steps: Vec<Step>, after: u8, upto: u8) -> bool {
+        let row = |(dot, key): (u8, u8)| {
+            let replica = if dot % 2 == 0 { A } else { B };
+            (Dot::new(replica, u64::from(dot / 2)), u64::from(key % 4))
+        };
+        let (mut index, mut model) = (Index::default(), BTreeSet::new());
+        for (born, died) in steps {
+            let born: BTreeSet<_> = born.into_iter().map(row).collect();
+            let born: Vec<_> = born.difference(&model).copied().collect();
+            let died: Vec<_> = died.into_iter().map(row).collect();
+            model.extend(born.iter().copied());
+            index.add(born);
+            model.retain(|row| !died.contains(row));
+            index.remove(&died);
         }
-        assert_eq!(keys(&index, A, 0, 100), (1..=100).collect::<Vec<_>>());
+        let (after, upto) = (u64::from(after), u64::from(upto));
+        let found = |replica: ReplicaId| {
+            let meant = |dot: Dot| dot.replica == replica && after < dot.seq && dot.seq <= upto;
+            let rows = model.iter().filter(|(dot, _)| meant(*dot));
+            let mut expected: Vec<_> = rows.map(|(_, key)| *key).collect();
+            expected.sort_unstable();
+            keys(&index, replica, after, upto) == expected
+        };
+        found(A) && found(B) && index.count() == model.len()
     }
 
     #[test]
-    fn stale_rows_go_when_they_outnumber_the_others() {
-        let mut index = Index::default();
-        index.append((1..=100).map(|seq| (Dot::new(A, seq), seq)).collect());
-        (0..50).for_each(|_| index.bury(A));
-        index.sweep(A, |dot, _| dot.seq > 50);
-        assert_eq!(keys(&index, A, 0, 100).len(), 100);
-        index.bury(A);
-        index.sweep(A, |dot, _| dot.seq > 51);
-        assert_eq!(keys(&index, A, 0, 100), (52..=100).collect::<Vec<_>>());
+    fn random_commits_leave_what_a_plain_set_holds() {
+        let property = finds_what_a_plain_set_holds as fn(Vec<Step>, u8, u8) -> bool;
+        quickcheck::QuickCheck::new().tests(2_000).quickcheck(property);
     }
 }

@@ -20,7 +20,7 @@ use crate::cell::{Cell, Turnover};
 use crate::context::Context;
 use crate::delta::{AuthorisedDelta, Coverage, Delta, Part};
 use crate::delta_cell::DeltaCell;
-use crate::dot::{Dot, Seq};
+use crate::dot::{Dot, LocalDot, Seq};
 use crate::entry::Entry;
 use crate::index::Index;
 use crate::planted::{Bug, any_planted, planted};
@@ -486,15 +486,9 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     fn finish(&mut self, update: IndexUpdate<K>, commit: &Commit<K>) {
         self.revision += 1;
-        self.index.append(update.born);
-        let View { cells, lives, .. } = &self.view;
-        let is_alive = |dot: Dot, key: &K| {
-            cells.get(key).is_some_and(|cell| cell.locals().any(|l| l.resolve(lives) == dot))
-        };
-        for replica in update.died {
-            self.index.bury(replica);
-            self.index.sweep(replica, is_alive);
-        }
+        // What one part of a delta brought, a later one may have removed.
+        self.index.add(update.born);
+        self.index.remove(&update.died);
         debug_assert!(
             any_planted()
                 || commit.cells.iter().all(|changed| self.contains_its_dots(&changed.key)),
@@ -552,11 +546,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 }
 
-/// The index rows that a commit adds, and the replicas whose dots it removed.
+/// The index rows that a commit adds and takes.
 #[derive(Debug)]
 struct IndexUpdate<K> {
     born: Vec<(Dot, K)>,
-    died: Vec<ReplicaId>,
+    died: Vec<(Dot, K)>,
 }
 
 impl<K> Default for IndexUpdate<K> {
@@ -567,7 +561,8 @@ impl<K> Default for IndexUpdate<K> {
 
 impl<K: Clone> IndexUpdate<K> {
     fn take(&mut self, key: &K, turnover: Turnover, lives: &Lives) {
-        self.born.extend(turnover.born.iter().map(|dot| (dot.resolve(lives), key.clone())));
-        self.died.extend(turnover.died.iter().map(|dot| lives.id(dot.life)));
+        let row = |dot: &LocalDot| (dot.resolve(lives), key.clone());
+        self.born.extend(turnover.born.iter().map(row));
+        self.died.extend(turnover.died.iter().map(row));
     }
 }

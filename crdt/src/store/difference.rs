@@ -1,8 +1,7 @@
 //! Differences: what a store has and somebody else has not.
 //!
 //! For every replica that is ahead, the dot index names the cells to look at; so a delta costs the
-//! difference, not the store. Where the index would name more cells than there are, the cells are
-//! walked instead.
+//! difference, not the store. Where the index names too many of the cells, all are walked instead.
 //!
 //! Somebody whose context does not cover the horizon is told everything: a difference could not name
 //! the removals that were collected.
@@ -19,6 +18,9 @@ use crate::replica::ReplicaId;
 use crate::store::Store;
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue};
+
+/// To look up and sort a cell that the index names takes as long as to walk past so many cells.
+const WALKED_PER_NAMED: usize = 8;
 
 impl<K: CellKey, V: CellValue> Store<K, V> {
     /// Everything that somebody with the context `base` lacks.
@@ -120,21 +122,21 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         upto: &VersionVector,
         range: &KeyRange<K>,
     ) -> Vec<K> {
-        let rows: usize = upto.ahead_of(base).map(|ahead| self.index.rows_of(ahead)).sum();
         let has_fresh = |cell: &Cell<V>| {
             let lives = &self.view.lives;
             cell.locals().any(|local| !base.contains(local.resolve(lives)))
         };
-        if rows > self.view.cells.len() {
+        let most = self.view.cells.len() / WALKED_PER_NAMED;
+        let named = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
+        let mut keys: Vec<&K> = named.take(most + 1).collect();
+        if keys.len() > most {
             let (start, end) = range.bounds();
             let cells = self.view.cells.range(start, end);
             return cells.filter(|(_, cell)| has_fresh(cell)).map(|(key, _)| key.clone()).collect();
         }
-        let mut keys: Vec<&K> = upto.ahead_of(base).flat_map(|a| self.index.keys_of(a)).collect();
         keys.retain(|key| range.contains(key));
         keys.sort_unstable();
         keys.dedup();
-        keys.retain(|key| self.view.cells.get(key).is_some_and(has_fresh));
         keys.into_iter().cloned().collect()
     }
 

@@ -41,6 +41,14 @@ pub enum Violation<K> {
         /// The key of the cell.
         key: K,
     },
+    /// The index names dots that are not alive.
+    #[error("the index has {rows} rows for {dots} live dots")]
+    IndexCount {
+        /// The rows of the index.
+        rows: usize,
+        /// The live dots, one for each cell that holds it.
+        dots: usize,
+    },
     /// I4: a range tombstone in the context did not take what it has seen.
     #[error("I4: {dot:?} of {key:?} outlived a range tombstone that has seen it")]
     OutlivedRangeTombstone {
@@ -77,7 +85,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// # Errors
     /// Names the first rule that does not hold.
     pub fn verify(&self, own: Option<ReplicaId>) -> Result<(), Violation<K>> {
-        let (mut dots, mut removals) = (Vec::new(), 0);
+        let (mut dots, mut live, mut removals) = (Vec::new(), 0, 0);
         for (key, cell) in self.view.range(&KeyRange::full()) {
             let context = self.view.context.at(key);
             let names: Vec<Dot> = cell.entries().map(|(dot, _)| dot).collect();
@@ -89,6 +97,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             if holds != self.removals.contains(key) {
                 return Err(Violation::RemovalList { key: key.clone() });
             }
+            live += names.len();
             for (dot, entry) in cell.entries() {
                 if !context.contains(dot) {
                     return Err(Violation::OutsideContext { dot, key: key.clone() });
@@ -103,6 +112,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                     dots.push(dot);
                 }
             }
+        }
+        let rows = self.index.count();
+        if rows != live {
+            return Err(Violation::IndexCount { rows, dots: live });
         }
         dots.sort_unstable();
         let mut pairs = dots.iter().zip(dots.iter().skip(1));
