@@ -30,11 +30,25 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// Everything in `range` that somebody with the context `base` lacks.
     pub fn delta_in(&self, base: &Context<K>, range: &KeyRange<K>) -> Delta<K, V> {
-        let by_horizon = |base: &VersionVector| match base.covers(&self.horizon) {
+        self.parts_in(base, range, |base| self.by_horizon(base), &[], &mut |_| true)
+    }
+
+    /// The first part of what somebody with the context `base` lacks: `takes` is asked for one cell after
+    /// another, and from the first one on that it does not take, nothing is said of any key. Costs what is
+    /// taken, and the list of the keys where the index names them.
+    pub fn delta_while(
+        &self,
+        base: &Context<K>,
+        mut takes: impl FnMut(&DeltaCell<K, V>) -> bool,
+    ) -> Delta<K, V> {
+        self.parts_in(base, &KeyRange::full(), |base| self.by_horizon(base), &[], &mut takes)
+    }
+
+    fn by_horizon(&self, base: &VersionVector) -> Coverage {
+        match base.covers(&self.horizon) {
             true => Coverage::Difference,
             false => Coverage::Complete,
-        };
-        self.parts_in(base, range, by_horizon, &[])
+        }
     }
 
     fn parts_in(
@@ -43,15 +57,25 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         range: &KeyRange<K>,
         coverage: impl Fn(&VersionVector) -> Coverage,
         differing: &[K],
+        takes: &mut dyn FnMut(&DeltaCell<K, V>) -> bool,
     ) -> Delta<K, V> {
         let mut parts = Vec::new();
-        for (own_range, upto) in self.view.context.segments_in(range) {
+        'parts: for (own_range, upto) in self.view.context.segments_in(range) {
             for (range, base) in base.segments_in(&own_range) {
                 // What the other side has beyond this store is no part of the interval.
                 let base = base.meet(upto);
-                if base != *upto {
-                    let coverage = coverage(&base);
-                    parts.push(self.part(range, base, upto.clone(), coverage, differing));
+                if base == *upto {
+                    continue;
+                }
+                let (coverage, end) = (coverage(&base), range.end.clone());
+                let part = self.part(range, base, upto.clone(), coverage, differing, takes);
+                let is_cut = part.range.end != end;
+                // The part may begin with the cell that is not taken.
+                if !part.range.is_empty() {
+                    parts.push(part);
+                }
+                if is_cut {
+                    break 'parts;
                 }
             }
         }
@@ -66,7 +90,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             true => Coverage::Difference,
             false => Coverage::Differing,
         };
-        self.parts_in(base, &KeyRange::full(), by_horizon, keys)
+        self.parts_in(base, &KeyRange::full(), by_horizon, keys, &mut |_| true)
     }
 
     /// The ranges in which somebody with the context `base` lacks something and a difference could not
@@ -99,7 +123,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         coverage: Coverage,
         keys: &[K],
     ) -> Delta<K, V> {
-        self.parts_in(base, range, |_| coverage, keys)
+        self.parts_in(base, range, |_| coverage, keys, &mut |_| true)
     }
 
     /// Says of the changes of `replica` up to `upto` that were never made that they name nothing: a delta
@@ -122,22 +146,31 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         upto: &VersionVector,
         range: &KeyRange<K>,
     ) -> Vec<K> {
-        let has_fresh = |cell: &Cell<V>| {
-            let lives = &self.view.lives;
-            cell.locals().any(|local| !base.contains(local.resolve(lives)))
-        };
+        self.changed_keys(base, upto, range).cloned().collect()
+    }
+
+    fn changed_keys<'a>(
+        &'a self,
+        base: &'a VersionVector,
+        upto: &VersionVector,
+        range: &'a KeyRange<K>,
+    ) -> Box<dyn Iterator<Item = &'a K> + 'a> {
         let most = self.view.cells.len() / WALKED_PER_NAMED;
         let named = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
         let mut keys: Vec<&K> = named.take(most + 1).collect();
         if keys.len() > most {
+            let has_fresh = |cell: &Cell<V>| {
+                let lives = &self.view.lives;
+                cell.locals().any(|local| !base.contains(local.resolve(lives)))
+            };
             let (start, end) = range.bounds();
             let cells = self.view.cells.range(start, end);
-            return cells.filter(|(_, cell)| has_fresh(cell)).map(|(key, _)| key.clone()).collect();
+            return Box::new(cells.filter(move |(_, cell)| has_fresh(cell)).map(|(key, _)| key));
         }
         keys.retain(|key| range.contains(key));
         keys.sort_unstable();
         keys.dedup();
-        keys.into_iter().cloned().collect()
+        Box::new(keys.into_iter())
     }
 
     /// The range tombstones in `range` that `base` has not seen, sorted.
@@ -150,23 +183,33 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         upto.ahead_of(base).flat_map(|ahead| self.range_tombstones.in_range(ahead, range)).collect()
     }
 
+    /// A part of `range`, or of its keys before the first cell that `takes` does not take.
     fn part(
         &self,
-        range: KeyRange<K>,
+        mut range: KeyRange<K>,
         base: VersionVector,
         mut upto: VersionVector,
         coverage: Coverage,
         differing: &[K],
+        takes: &mut dyn FnMut(&DeltaCell<K, V>) -> bool,
     ) -> Part<K, V> {
-        let keys = match coverage {
-            Coverage::Difference => self.changed_since(&base, &upto, &range),
-            Coverage::Complete => self.view.range(&range).map(|(key, _)| key.clone()).collect(),
-            Coverage::Differing => {
-                differing.iter().filter(|key| range.contains(key)).cloned().collect()
-            }
+        let keys: Box<dyn Iterator<Item = &K>> = match coverage {
+            Coverage::Difference => self.changed_keys(&base, &upto, &range),
+            Coverage::Complete => Box::new(self.view.range(&range).map(|(key, _)| key)),
+            Coverage::Differing => Box::new(differing.iter().filter(|key| range.contains(key))),
         };
-        let cells = keys.into_iter().map(|key| self.delta_cell(key, &base, coverage));
-        let mut cells: Vec<_> = cells.collect();
+        let (mut cells, mut cut) = (Vec::new(), None);
+        for key in keys {
+            let cell = self.delta_cell(key.clone(), &base, coverage);
+            if !takes(&cell) {
+                cut = Some(cell.key);
+                break;
+            }
+            cells.push(cell);
+        }
+        if cut.is_some() {
+            range.end = cut;
+        }
         if planted(Bug::TransactionCutInTwo) {
             upto = upto.ahead_of(&base).map(|a| (a.replica, a.upto - a.upto / 2)).collect();
             upto.join(&base);

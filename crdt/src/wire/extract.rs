@@ -2,13 +2,17 @@
 //!
 //! A difference that is larger than one delta may be travels in rounds: each brings the first part of
 //! the keys that still differ, and advances the receiver's context on these keys only. The receiver
-//! then asks again with the context it has, so neither side remembers how far it came.
+//! then asks again with the context it has, so neither side remembers how far it came. A round costs what
+//! it brings: making the delta stops where the limits are reached.
 
 use thiserror::Error;
 
+use super::weight::cell_bytes;
 use super::{decoded_bytes, encode_delta};
 use crate::context::Context;
 use crate::delta::Delta;
+use crate::delta_cell::DeltaCell;
+use crate::entry::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::limits::Limits;
 use crate::path::Key;
@@ -48,11 +52,53 @@ pub fn extract(
     limits: &Limits,
     fingerprint: impl FnOnce() -> Option<Fingerprint>,
 ) -> Result<Option<Extract>, PlaceTooLarge> {
-    let mut delta = store.delta_since(base);
-    if !delta.is_empty() && store.view().context().uniform().is_some() {
+    let mut load = Load::default();
+    let mut delta = store.delta_while(base, |cell| load.takes(cell, limits));
+    if load.is_over {
+        cut_before_cell(&mut delta, load.comfortable_cells.max(1));
+    } else if !delta.is_empty() && store.view().context().uniform().is_some() {
         delta.fingerprint = fingerprint();
     }
     fit(delta, limits)
+}
+
+/// What the cells of a delta take, while it is made.
+#[derive(Default)]
+struct Load {
+    cells: usize,
+    memory_bytes: u64,
+    /// The bytes of keys and values; on the wire keys take less, and the rest takes little.
+    content_bytes: u64,
+    /// How many cells leave an eighth of the limits free.
+    comfortable_cells: usize,
+    /// Whether there are certainly more cells than fit. A difference that just fits shall not be cut: it
+    /// may be a single transaction.
+    is_over: bool,
+}
+
+impl Load {
+    /// Whether one more cell may fit. The first one must be tried.
+    fn takes(&mut self, cell: &DeltaCell<Key, Value>, limits: &Limits) -> bool {
+        let values = cell.fresh.iter().filter_map(|(_, entry)| match entry {
+            Entry::Value { value, .. } => Some(value.as_bytes().len() as u64),
+            _ => None,
+        });
+        self.content_bytes += cell.key.as_bytes().len() as u64 + values.sum::<u64>();
+        self.memory_bytes += cell_bytes(cell);
+        let wire_limit = limits.delta_bytes as u64;
+        let memory_limit = wire_limit.saturating_mul(DECODED_SHARE);
+        let is_full = self.cells >= limits.cells_per_delta || self.memory_bytes > memory_limit;
+        self.is_over = self.cells > 0 && is_full;
+        if self.is_over {
+            return false;
+        }
+        self.cells += 1;
+        let memory_bytes = self.memory_bytes + self.content_bytes;
+        if self.content_bytes <= wire_limit / 8 * 7 && memory_bytes <= memory_limit / 8 * 7 {
+            self.comfortable_cells = self.cells;
+        }
+        true
+    }
 }
 
 /// The first part of `delta` that fits the limits, ready to be sent; `None` if there is nothing in it.
@@ -70,16 +116,18 @@ pub fn fit(
     cut_before_tombstone(&mut delta, limits.range_tombstones_per_delta.max(1));
     loop {
         let (cells, tombstones) = (delta.cell_count(), tombstones(&delta));
-        let (weight, limit_bytes) = (weight(&delta), limits.delta_bytes);
+        let limit_bytes = limits.delta_bytes;
+        let mut weight = weight(&delta, 0);
         if weight <= limit_bytes && tombstones <= limits.range_tombstones_per_delta {
             let bytes = encode_delta(&delta);
-            if is_light(&bytes, &delta, limits) {
+            weight = self::weight(&delta, bytes.len());
+            if weight <= limit_bytes {
                 return Ok(Some(Extract { bytes, reach: delta.reach() }));
             }
         }
         // A little less than the share that would just fit, if it is the bytes that are too many.
         let share = |count: usize| match weight > limit_bytes {
-            true => (count / 8 * 7).saturating_mul(limit_bytes) / weight.max(1),
+            true => (count.saturating_mul(7) / 8).saturating_mul(limit_bytes) / weight,
             false => count / 2,
         };
         if cells > 1 {
@@ -93,16 +141,10 @@ pub fn fit(
     }
 }
 
-/// What a receiver reckons for a delta, as bytes on the wire; known before they are made.
-fn weight(delta: &Delta<Key, Value>) -> usize {
-    usize::try_from(decoded_bytes(delta) / DECODED_SHARE).unwrap_or(usize::MAX)
-}
-
-/// Whether the receiver takes a delta and these bytes of it.
-fn is_light(bytes: &[u8], delta: &Delta<Key, Value>, limits: &Limits) -> bool {
-    let memory = decoded_bytes(delta).saturating_add(bytes.len() as u64);
-    bytes.len() <= limits.delta_bytes
-        && memory <= (limits.delta_bytes as u64).saturating_mul(DECODED_SHARE)
+/// What a receiver reckons for a delta of `wire_bytes`: it takes this delta if its limit is no less.
+fn weight(delta: &Delta<Key, Value>, wire_bytes: usize) -> usize {
+    let memory = decoded_bytes(delta).saturating_add(wire_bytes as u64).div_ceil(DECODED_SHARE);
+    usize::try_from(memory).unwrap_or(usize::MAX).max(wire_bytes)
 }
 
 fn tombstones(delta: &Delta<Key, Value>) -> usize {
@@ -121,25 +163,24 @@ fn cut_before_cell(delta: &mut Delta<Key, Value>, most_cells: usize) {
     }
 }
 
-/// Cuts `delta` before the place where its range tombstone `most_tombstones` begins, if it has as many
-/// and they do not all begin at one place.
+/// Cuts `delta` before the place where its range tombstone `most_tombstones` begins, if it has as many.
+/// Those that begin with the delta itself stay together: it is cut before the first one behind them.
 fn cut_before_tombstone(delta: &mut Delta<Key, Value>, most_tombstones: usize) {
     let mut room = most_tombstones;
     for at in 0..delta.parts.len() {
         let Some(part) = delta.parts.get(at) else { return };
         let mut starts: Vec<_> = part.range_tombstones.iter().map(|t| &t.range.start).collect();
-        starts.sort_unstable();
-        let first = starts.first().copied().cloned();
-        match starts.get(room).map(|start| (*start).clone()) {
-            Some(end) if first.as_ref() != Some(&end) || at > 0 => {
-                if let Some(end) = end {
-                    cut_at(delta, at, end);
-                }
-                return;
-            }
-            Some(_) => return,
-            None => room -= starts.len(),
+        if starts.len() <= room {
+            room -= starts.len();
+            continue;
         }
+        starts.sort_unstable();
+        let mut further = starts.into_iter().skip(room);
+        let end = further.find(|start| at > 0 || **start != part.range.start);
+        if let Some(end) = end.cloned().flatten() {
+            cut_at(delta, at, end);
+        }
+        return;
     }
 }
 

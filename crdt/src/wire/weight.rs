@@ -11,6 +11,7 @@
 use super::error::DecodeError;
 use super::varint::wide;
 use crate::delta::{Delta, Part};
+use crate::delta_cell::DeltaCell;
 use crate::entry::Entry;
 use crate::limits::Limits;
 use crate::path::Key;
@@ -126,15 +127,17 @@ pub fn decoded_bytes(delta: &Delta<Key, Value>) -> u64 {
 fn part_bytes(part: &Part<Key, Value>) -> u64 {
     let vectors = vector_bytes(&part.base) + vector_bytes(&part.upto);
     let tombstones: u64 = part.range_tombstones.iter().map(range_tombstone_bytes).sum();
-    let cells = part.cells.iter().map(|cell| {
-        let entries: u64 = cell.fresh.iter().map(|(_, entry)| entry_bytes(entry)).sum();
-        CELL_BYTES
-            + content_bytes(cell.key.as_bytes().len())
-            + wide(cell.fresh.len().saturating_sub(1)) * FURTHER_DOT_BYTES
-            + wide(cell.kept.len()) * KEPT_DOT_BYTES
-            + entries
-    });
-    PART_BYTES + range_bytes(&part.range) + vectors + tombstones + cells.sum::<u64>()
+    let cells: u64 = part.cells.iter().map(cell_bytes).sum();
+    PART_BYTES + range_bytes(&part.range) + vectors + tombstones + cells
+}
+
+pub(super) fn cell_bytes(cell: &DeltaCell<Key, Value>) -> u64 {
+    let entries: u64 = cell.fresh.iter().map(|(_, entry)| entry_bytes(entry)).sum();
+    CELL_BYTES
+        + content_bytes(cell.key.as_bytes().len())
+        + wide(cell.fresh.len().saturating_sub(1)) * FURTHER_DOT_BYTES
+        + wide(cell.kept.len()) * KEPT_DOT_BYTES
+        + entries
 }
 
 fn entry_bytes(entry: &Entry<Value>) -> u64 {
@@ -165,7 +168,6 @@ fn vector_bytes(vector: &VersionVector) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delta_cell::DeltaCell;
     use crate::dot::Dot;
     use crate::entry::{Record, Reset, Row, Tombstone};
     use crate::replica::ReplicaId;
