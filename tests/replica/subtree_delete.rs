@@ -134,3 +134,47 @@ fn a_subtree_of_a_single_cell_is_deleted_like_the_cell() {
         (2, 2)
     );
 }
+
+/// One removes what another one concurrently writes, then deletes the subtree, with `neighbours` that
+/// are alive in it.
+fn removed_and_deleted_beside(neighbours: u32) -> (Replica, Replica) {
+    let (a, b) = (Replica::in_memory(), Replica::in_memory());
+    b.transact(|tx| {
+        tx.remove_wins_set(("club", "members")).add("mallory")?;
+        tx.disable_wins_flag(("club", "open")).enable()?;
+        tx.lww_delete_register(("club", "motto")).set("semper")
+    })
+    .unwrap();
+    a.transact(|tx| {
+        tx.remove_wins_set(("club", "members")).remove("mallory")?;
+        tx.disable_wins_flag(("club", "open")).disable()?;
+        tx.lww_delete_register(("club", "motto")).delete()
+    })
+    .unwrap();
+    a.transact(|tx| (0..neighbours).try_for_each(|n| tx.register(("club", n)).set(n).map(drop)))
+        .unwrap();
+    a.transact(|tx| tx.delete("club")).unwrap();
+    exchange(&a, &b);
+    assert_eq!(a.context(), b.context());
+    (a, b)
+}
+
+#[test]
+fn a_deletion_of_several_cells_takes_removals_and_what_they_beat_unseen_shows_everywhere() {
+    let (a, b) = removed_and_deleted_beside(2);
+    for view in [a.view(), b.view()] {
+        assert!(view.remove_wins_set(("club", "members")).contains("mallory"));
+        assert!(view.disable_wins_flag(("club", "open")).is_enabled());
+        assert!(view.lww_delete_register(("club", "motto")).value().is_some());
+    }
+}
+
+#[test]
+fn a_deletion_of_a_single_cell_leaves_the_removals_beside_it() {
+    let (a, b) = removed_and_deleted_beside(1);
+    for view in [a.view(), b.view()] {
+        assert!(!view.remove_wins_set(("club", "members")).contains("mallory"));
+        assert!(!view.disable_wins_flag(("club", "open")).is_enabled());
+        assert_eq!(view.register(("club", 0)).value(), None);
+    }
+}

@@ -257,3 +257,27 @@ fn a_resolution_supersedes_what_was_listed_and_leaves_what_came_later() {
     script.history.resolve(0, 9, 0, &listed, 7, stamp);
     assert_eq!(script.history.value(0, 0), Many(vec![7, 3]));
 }
+
+#[test]
+fn a_subtree_deletion_takes_the_removals_that_it_has_seen_and_what_they_beat_unseen_shows() {
+    let rows = [
+        (Kind::RemoveWinsElement, Remove, Add, Flag(false), Flag(true)),
+        (Kind::DisableWinsFlag, Op::Disable, Op::Enable, Flag(false), Flag(true)),
+        (Kind::LwwDeleteRegister, Delete, Set(8), Absent, One(8)),
+    ];
+    for (kind, removal, write, beaten, shown) in rows {
+        let mut script = Script::new(3, &[(&[1, 2], kind)]);
+        script.apply(1, 0, write);
+        script.apply(0, 0, removal);
+        script.send(0, 2);
+        script.send(1, 2);
+        assert_eq!(script.read(2, 0), beaten, "{kind:?}");
+        script.delete_under(0, &[1]);
+        for (from, to) in [(0, 2), (0, 1), (1, 0)] {
+            script.send(from, to);
+        }
+        for replica in 0..3 {
+            assert_eq!(script.read(replica, 0), shown, "{kind:?} at {replica}");
+        }
+    }
+}
