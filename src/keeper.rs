@@ -147,7 +147,7 @@ impl Keeper {
             return Ok(None);
         }
         let skipped = document.store().skip(replica, upto);
-        self.keep(&skipped)?;
+        self.keep(&skipped, document.store().view().context())?;
         let valid = skipped.validate(&own_limits()).ok();
         Ok(valid.and_then(|valid| valid.authorise(&Authority::Full).ok()))
     }
@@ -176,7 +176,7 @@ impl Keeper {
             reservation.seq_limit = seq_limit;
         }
         self.reservation = Some(reservation);
-        self.keep(&staged.to_delta(context))?;
+        self.keep(&staged.to_delta(context), context)?;
         reservation.next_seq += count;
         self.reservation = Some(reservation);
         Ok(())
@@ -198,9 +198,18 @@ impl Keeper {
         Ok(())
     }
 
-    /// Makes a delta durable that is about to be joined.
-    pub(crate) fn keep(&mut self, delta: &Delta<Key, Value>) -> Result<(), StorageError> {
-        self.write(Write::Append(record(DELTA, &wire::encode_delta(delta))))
+    /// Makes a delta durable that is about to be joined by a document of this context. Recovery will
+    /// have the same context there, so a record says only what differs from it.
+    pub(crate) fn keep(
+        &mut self,
+        delta: &Delta<Key, Value>,
+        context: &Context<Key>,
+    ) -> Result<(), StorageError> {
+        let bytes = match context.uniform() {
+            Some(known) => wire::encode_delta_after(delta, known),
+            None => wire::encode_delta(delta),
+        };
+        self.write(Write::Append(record(DELTA, &bytes)))
     }
 
     /// Makes a horizon durable that is about to be raised.
@@ -254,8 +263,12 @@ fn replay(
     let limits = own_limits();
     match bytes.split_first() {
         Some((&DELTA, content)) => {
-            let delta = wire::decode_delta(content, &limits)
-                .map_err(|error| RecoverError::Decode { record, error })?;
+            let context = document.store().view().context();
+            let decoded = match context.uniform().filter(|_| wire::is_referenced(content)) {
+                Some(known) => wire::decode_delta_after(content, &limits, known),
+                None => wire::decode_delta(content, &limits),
+            };
+            let delta = decoded.map_err(|error| RecoverError::Decode { record, error })?;
             let valid =
                 delta.validate(&limits).map_err(|error| RecoverError::Invalid { record, error })?;
             // Full authority refuses nothing.

@@ -495,7 +495,8 @@ impl Replica {
         let writer = self.shared.writer().ok_or(ApplyError::Nested)?;
         let now_ms = self.shared.now_ms();
         if self.shared.document().check_join(&delta, own)? {
-            self.shared.keep(|keeper, _| keeper.keep(delta.as_delta()))?;
+            let context = self.context();
+            self.shared.keep(|keeper, _| keeper.keep(delta.as_delta(), &context))?;
         }
         let cells = delta.as_delta().cell_count();
         let clears = delta.as_delta().parts.iter().any(|part| !part.range_tombstones.is_empty());

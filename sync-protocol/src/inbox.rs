@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use rejoin_crdt::{Fingerprint, Limits};
+use rejoin_crdt::{Fingerprint, Limits, VersionVector};
 
 use crate::document::Context;
 use crate::error::SessionError;
@@ -28,6 +28,8 @@ pub(crate) struct Waiting {
     /// The pull that it answers; 0 for a push.
     pub(crate) id: u64,
     pub(crate) payload: Vec<u8>,
+    /// The context that the peer had told when it sent this, if the bytes refer to it.
+    pub(crate) reference: Option<VersionVector>,
 }
 
 /// The unfinished business of a session.

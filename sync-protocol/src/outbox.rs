@@ -21,6 +21,8 @@ pub(crate) struct Outbox {
     queued_bytes: usize,
     /// The delta message that is being sent, and how much of it is gone.
     bulk: Option<(Vec<u8>, usize)>,
+    /// How many outputs the driver must take before the last delta among them has left.
+    delta_at: usize,
     /// Bytes of deltas that the peer takes.
     credit_bytes: u64,
     frame_bytes: usize,
@@ -35,6 +37,7 @@ impl Outbox {
             queue: VecDeque::new(),
             queued_bytes: 0,
             bulk: None,
+            delta_at: 0,
             credit_bytes: 0,
             frame_bytes,
             checksum,
@@ -62,9 +65,25 @@ impl Outbox {
         self.bulk = Some((message.encode(), 0));
     }
 
+    /// Sends a delta before everything that is told from now on, if it fits into one frame and there is
+    /// credit for it. Returns whether it did.
+    pub(crate) fn delta_in_order(&mut self, message: &Message) -> bool {
+        let body = message.encode();
+        let fits = body.len() <= SLICE_BYTES.min(self.frame_bytes);
+        if !fits || body.len() as u64 > self.credit_bytes || !self.is_free() {
+            return false;
+        }
+        self.credit_bytes -= body.len() as u64;
+        let mut bytes = Vec::new();
+        self.put(&mut bytes, Kind::Delta, &body);
+        self.send(bytes);
+        self.delta_at = self.queue.len();
+        true
+    }
+
     /// Whether no delta is on its way out.
     pub(crate) const fn is_free(&self) -> bool {
-        self.bulk.is_none()
+        self.bulk.is_none() && self.delta_at == 0
     }
 
     /// Whether a delta could leave now.
@@ -95,6 +114,7 @@ impl Outbox {
     /// The next output.
     pub(crate) fn pop(&mut self) -> Option<Output> {
         if let Some(output) = self.queue.pop_front() {
+            self.delta_at = self.delta_at.saturating_sub(1);
             if let Output::Send(bytes) = &output {
                 self.queued_bytes -= bytes.len();
             }

@@ -133,7 +133,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let part = |(range, base): (KeyRange<K>, &VersionVector)| {
             let mut raised = base.clone();
             raised.advance(replica, upto);
-            self.part(range, base.clone(), raised, Coverage::Difference, &[])
+            self.part(range, base.clone(), raised, Coverage::Difference, &[], &mut |_| true)
         };
         let parts = self.view.context.segments_in(&full).map(part).collect();
         Delta { parts, horizon: VersionVector::new(), fingerprint: None }

@@ -29,6 +29,8 @@ pub struct Extract {
     pub bytes: Vec<u8>,
     /// What the receiver has at the least once it has applied it.
     pub reach: Context<Key>,
+    /// The delta itself.
+    pub delta: Delta<Key, Value>,
 }
 
 /// Not even one cell, or the deletions at one key, fit into a delta. Nothing was changed.
@@ -122,7 +124,8 @@ pub fn fit(
             let bytes = encode_delta(&delta);
             weight = self::weight(&delta, bytes.len());
             if weight <= limit_bytes {
-                return Ok(Some(Extract { bytes, reach: delta.reach() }));
+                let reach = delta.reach();
+                return Ok(Some(Extract { bytes, reach, delta }));
             }
         }
         // A little less than the share that would just fit, if it is the bytes that are too many.

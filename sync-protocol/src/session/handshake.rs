@@ -3,12 +3,16 @@
 use rejoin_crdt::{Dot, Limits, ReplicaId, VersionVector};
 
 use super::offering::COMPARES;
+use super::pushing::REFERS;
 use super::{Phase, Session};
 use crate::context_form::hash16;
 use crate::document::{Store, decode_version_vector, encode_version_vector};
 use crate::error::SessionError;
 use crate::message::{Hello, Message};
 use crate::output::Event;
+
+/// What this side can do without being asked to.
+const FEATURES: u64 = COMPARES | REFERS;
 
 /// The versions of the protocol that are spoken here.
 const VERSIONS: (u64, u64) = (1, 1);
@@ -50,7 +54,7 @@ impl Session {
             versions: VERSIONS,
             cluster: self.config.cluster.0,
             replica: self.config.replica,
-            features: self.config.features | COMPARES,
+            features: self.config.features | FEATURES,
             credit_bytes: self.config.bounds.credit_bytes,
             limits: self.config.limits,
             horizon: horizon_form(store.horizon()),
@@ -84,7 +88,7 @@ impl Session {
         self.outbox.limit_frames(frame_bytes);
         self.outbox.grant(hello.credit_bytes);
         let (replica, admission) = (hello.replica, hello.admission);
-        let features = hello.features & (self.config.features | COMPARES);
+        let features = hello.features & (self.config.features | FEATURES);
         self.phase =
             Phase::Open(Box::new(Peer { version, replica, limits, features, horizon, admission }));
         self.event(Event::Connected { peer: replica, version });

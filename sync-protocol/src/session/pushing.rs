@@ -10,11 +10,19 @@
 use rejoin_crdt::ReplicaId;
 
 use super::Session;
-use crate::document::{Extract, KeyRange, Store, extract, root_fingerprint};
+use crate::document::{
+    Context, Extract, KeyRange, Store, encode_delta_after, extract, root_fingerprint,
+};
 use crate::error::SessionError;
 use crate::message::{Current, Message};
 use crate::output::Origin;
 use crate::segments;
+
+/// The feature bit of a peer that reads deltas which refer to what it was told.
+pub(super) const REFERS: u64 = 2;
+
+/// A delta of more cells does not fit into one frame in between, or gains nothing by referring.
+const MOST_CELLS_IN_ORDER: usize = 1_024;
 
 /// What is owed to the peer.
 #[derive(Debug, Default)]
@@ -113,7 +121,7 @@ impl Session {
     fn answer(&mut self, id: u64, store: &Store) -> Result<(), SessionError> {
         let is_audit = self.audit.is_due(self.now_ms);
         match self.extract_or_offer(id, store, is_audit)? {
-            Some(extract) => self.send(id, &extract),
+            Some(extract) => self.send(id, extract),
             None if self.is_offering(id) => {}
             None => {
                 let context = self.knowledge.tell(store.view().context());
@@ -143,16 +151,30 @@ impl Session {
         let Some(extract) = extract(store, &base, &peer.limits, fingerprint)? else {
             return Ok(());
         };
-        self.send(0, &extract);
-        if !segments::covers(&extract.reach, own) {
+        let reaches = segments::covers(&extract.reach, own);
+        self.send(0, extract);
+        if !reaches {
             self.pushing.announce_at(self.now_ms);
         }
         Ok(())
     }
 
-    fn send(&mut self, id: u64, extract: &Extract) {
+    /// Sends a delta; a small one as what it differs by from what the peer was told last, so that its
+    /// bytes do not grow with the number of writers.
+    fn send(&mut self, id: u64, extract: Extract) {
         self.knowledge.sent(&extract.reach);
-        self.outbox.delta(&Message::Delta { id, payload: extract.bytes.clone() });
+        let refers = self.peer().is_some_and(|peer| peer.features & REFERS != 0);
+        let told = self.knowledge.told().and_then(Context::uniform).filter(|_| refers);
+        let is_small = extract.delta.cell_count() <= MOST_CELLS_IN_ORDER;
+        if let Some(told) = told.filter(|_| is_small) {
+            let payload = encode_delta_after(&extract.delta, told);
+            if payload.len() < extract.bytes.len()
+                && self.outbox.delta_in_order(&Message::Delta { id, payload })
+            {
+                return;
+            }
+        }
+        self.outbox.delta(&Message::Delta { id, payload: extract.bytes });
     }
 
     /// Tells the peer what is here, where that is due and of use.

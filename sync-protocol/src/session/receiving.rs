@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 
 use super::offering::Wanted;
 use super::{Phase, Session};
-use crate::document::{Store, decode_delta, decoded_bytes};
+use crate::document::{
+    Context, Store, decode_delta, decode_delta_after, decoded_bytes, is_referenced,
+};
 use crate::error::{CloseReason, SessionError};
 use crate::frame::Frame;
 use crate::hold::Arrived;
@@ -159,14 +161,21 @@ impl Session {
         if id != 0 && !self.pulling.is_asked(id) {
             return Err(SessionError::UnaskedAnswer { id });
         }
-        self.inbox.ready.push_back(Waiting { id, payload });
+        // By the time of its turn the peer may have told more.
+        let heard = self.knowledge.heard().and_then(Context::uniform);
+        let reference = heard.filter(|_| is_referenced(&payload)).cloned();
+        self.inbox.ready.push_back(Waiting { id, payload, reference });
         Ok(())
     }
 
     /// What the bytes of the next delta say.
     fn unfold(&mut self, next: &Waiting, store: &Store) -> Result<Arrived, SessionError> {
         let limits = &self.config.limits;
-        let delta = decode_delta(&next.payload, limits).map_err(SessionError::Delta)?;
+        let decoded = match &next.reference {
+            Some(reference) => decode_delta_after(&next.payload, limits, reference),
+            None => decode_delta(&next.payload, limits),
+        };
+        let delta = decoded.map_err(SessionError::Delta)?;
         let weight_bytes = decoded_bytes(&delta);
         let delta = delta.validate(limits)?.authorise(&self.config.authority)?;
         self.knowledge.learn_reach(delta.as_delta());
