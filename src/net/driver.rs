@@ -134,9 +134,10 @@ impl Driver {
         };
         let mut buffer = vec![0; READ_BYTES];
         let why = loop {
-            if let Some(why) = self.perform() {
+            if let Some(reason) = self.perform() {
                 self.farewell().await;
-                break why;
+                self.note_fork(&reason).await;
+                break describe(&reason);
             }
             let deadline = self.deadline();
             tokio::select! {
@@ -199,7 +200,7 @@ impl Driver {
     }
 
     /// Does what the session asks for; returns why it ended, once it has.
-    fn perform(&mut self) -> Option<String> {
+    fn perform(&mut self) -> Option<CloseReason> {
         loop {
             let output = lock(&self.link.state).session.as_mut().and_then(Session::poll_output)?;
             match output {
@@ -213,10 +214,7 @@ impl Driver {
                 Output::Acknowledged(heard) => {
                     self.replica.learn_acknowledgements(&heard);
                 }
-                Output::Close(reason) => {
-                    self.note_fork(&reason);
-                    return Some(describe(&reason));
-                }
+                Output::Close(reason) => return Some(reason),
                 Output::Event(Event::AuditMismatch { .. }) => {
                     lock(&self.link.state).mismatches += 1;
                 }
@@ -227,11 +225,12 @@ impl Driver {
     }
 
     /// A session that ended because the own id is used elsewhere too has given proof of it.
-    fn note_fork(&self, reason: &CloseReason) {
+    async fn note_fork(&self, reason: &CloseReason) {
         use rejoin_sync::SessionError::{SameReplica, UnknownOwnDots};
         if let CloseReason::Error(SameReplica { .. } | UnknownOwnDots { .. }) = reason {
+            let (replica, own) = (self.replica.clone(), self.own);
             // If the new id cannot be made durable, the next write says so.
-            let _ = self.replica.give_up_identity(self.own);
+            let _ = tokio::task::spawn_blocking(move || replica.give_up_identity(own)).await;
         }
     }
 
