@@ -98,7 +98,7 @@ impl Replica {
             (collected, document.store().horizon().clone())
         });
         if !collected.is_empty() {
-            self.shared.keep(|keeper, _| keeper.keep_horizon(&horizon))?;
+            self.shared.keep(|keeper| keeper.keep_horizon(&horizon))?;
             self.checkpoint_if_due();
         }
         drop(writer);

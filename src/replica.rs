@@ -334,7 +334,7 @@ impl Replica {
     /// When the end could not be written: then the next open finds a crash, and loses nothing.
     pub fn close(&self) -> Result<(), KeepError> {
         let writer = self.shared.writer().ok_or(KeepError::Nested)?;
-        self.shared.keep(Keeper::close)?;
+        self.shared.keep(|keeper| keeper.close(self.shared.new_token()))?;
         drop(writer);
         Ok(())
     }
@@ -370,7 +370,7 @@ impl Replica {
         let writer = self.shared.writer().ok_or(TransactError::Nested)?;
         let replica = self.shared.draw_identity();
         let now_ms = self.shared.now_ms();
-        let skipped = self.shared.keep(|keeper, _| keeper.skip(&self.shared.document()))?;
+        let skipped = self.shared.keep(|keeper| keeper.skip(&self.shared.document()))?;
         if let Some(skipped) = skipped {
             self.shared.change(0, |document| document.restore(skipped, now_ms).map(drop))?;
         }
@@ -383,9 +383,10 @@ impl Replica {
         };
         let changes = !staged.is_empty();
         if changes {
-            let context = self.view().cells().context().clone();
-            self.shared
-                .keep(|keeper, token| keeper.keep_staged(replica, &staged, &context, token))?;
+            self.shared.keep(|keeper| {
+                let token = self.shared.new_token();
+                keeper.keep_staged(replica, &staged, &self.context(), token)
+            })?;
         }
         let committed = self.shared.change(staged.cell_count(), |document| {
             document.commit(staged)?;
@@ -405,7 +406,7 @@ impl Replica {
     }
 
     /// A consistent view of everything. It never changes and blocks nobody. A long change is not waited
-    /// for; a commit that happens to sweep the dot index may be.
+    /// for.
     pub fn view(&self) -> DocumentView {
         self.shared.view()
     }
@@ -495,8 +496,7 @@ impl Replica {
         let writer = self.shared.writer().ok_or(ApplyError::Nested)?;
         let now_ms = self.shared.now_ms();
         if self.shared.document().check_join(&delta, own)? {
-            let context = self.context();
-            self.shared.keep(|keeper, _| keeper.keep(delta.as_delta(), &context))?;
+            self.shared.keep(|keeper| keeper.keep(delta.as_delta(), &self.context()))?;
         }
         let cells = delta.as_delta().cell_count();
         let clears = delta.as_delta().parts.iter().any(|part| !part.range_tombstones.is_empty());
@@ -519,11 +519,11 @@ impl Replica {
     /// Shortens the log once it is much longer than the state. The changes are durable already, so if
     /// this fails it is tried again after the next one.
     pub(crate) fn checkpoint_if_due(&self) {
-        let is_due = self.shared.keep(|keeper, _| Ok(keeper.wants_checkpoint()));
+        let is_due = self.shared.keep(|keeper| Ok(keeper.wants_checkpoint()));
         if is_due == Ok(true)
             && let Ok(state) = self.deltas_since(&Context::default())
         {
-            let _ = self.shared.keep(|keeper, _| keeper.checkpoint(state));
+            let _ = self.shared.keep(|keeper| keeper.checkpoint(state));
         }
     }
 

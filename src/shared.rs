@@ -83,10 +83,10 @@ impl Shared {
     /// call this.
     pub(crate) fn keep<T: Default>(
         &self,
-        keep: impl FnOnce(&mut Keeper, Token) -> Result<T, StorageError>,
+        keep: impl FnOnce(&mut Keeper) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         match &mut *lock(&self.keeper) {
-            Some(keeper) => keep(keeper, self.new_token()),
+            Some(keeper) => keep(keeper),
             None => Ok(T::default()),
         }
     }
@@ -110,7 +110,7 @@ impl Shared {
     }
 
     /// Random bits that nobody else has.
-    fn new_token(&self) -> Token {
+    pub(crate) fn new_token(&self) -> Token {
         Token(*self.env.new_replica_id().as_bytes())
     }
 
@@ -137,7 +137,7 @@ impl Shared {
             return Ok(());
         }
         let next = self.env.new_replica_id();
-        self.keep(|keeper, token| keeper.begin_life(next, token))?;
+        self.keep(|keeper| keeper.begin_life(next, self.new_token()))?;
         let mut identity = lock(&self.identity);
         identity.given_up.push(life);
         identity.drawn = Some(next);
@@ -231,7 +231,7 @@ impl Shared {
 /// that fails, the next open finds a crash, which loses nothing.
 impl Drop for Shared {
     fn drop(&mut self) {
-        let _ = self.keep(Keeper::close);
+        let _ = self.keep(|keeper| keeper.close(self.new_token()));
     }
 }
 
