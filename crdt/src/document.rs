@@ -20,7 +20,7 @@ mod write;
 use std::sync::Arc;
 
 pub use acknowledgement::Acknowledgements;
-pub use admissible::{DocumentJoinError, Inadmissible};
+pub use admissible::{DocumentJoinError, DocumentRepairError, Inadmissible};
 pub use conflict::{Candidate, Conflict};
 pub use member::{Member, MemberState, Members, members_range};
 pub use membership::{MemberError, MembersMut};
@@ -31,7 +31,7 @@ pub use write::{BoundedMut, CounterMut, FlagMut, MapMut, RegisterMut, SetMut};
 
 use crate::cell::{CellRef, Sibling};
 use crate::context::Context;
-use crate::delta::AuthorisedDelta;
+use crate::delta::{AuthorisedDelta, Delta};
 use crate::hlc::{Clock, Hlc};
 use crate::limits::Limits;
 use crate::ordered_map::OrderedMap;
@@ -40,7 +40,7 @@ use crate::range::KeyRange;
 use crate::replica::ReplicaId;
 use crate::stability::Stability;
 use crate::staged::Staged;
-use crate::store::{Collected, Commit, JoinError, StaleTransaction, Store};
+use crate::store::{Collected, Commit, JoinError, Repaired, StaleTransaction, Store};
 use crate::value::Value;
 use crate::version_vector::VersionVector;
 use crate::view::View;
@@ -178,9 +178,7 @@ impl Document {
         now_ms: u64,
     ) -> Result<Commit<Key>, DocumentJoinError> {
         admissible::check(&self.store, delta.as_delta())?;
-        let cells = delta.as_delta().parts.iter().flat_map(|part| &part.cells);
-        let entries = cells.flat_map(|cell| &cell.fresh).map(|(_, entry)| entry);
-        let stamps: Vec<Hlc> = entries.filter_map(|entry| entry.hlc()).collect();
+        let stamps = stamps(delta.as_delta());
         let commit = self.store.join(delta, own)?;
         for stamp in stamps {
             self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
@@ -198,9 +196,7 @@ impl Document {
         delta: AuthorisedDelta<Key, Value>,
         now_ms: u64,
     ) -> Result<Commit<Key>, JoinError> {
-        let cells = delta.as_delta().parts.iter().flat_map(|part| &part.cells);
-        let entries = cells.flat_map(|cell| &cell.fresh).map(|(_, entry)| entry);
-        let stamps: Vec<Hlc> = entries.filter_map(|entry| entry.hlc()).collect();
+        let stamps = stamps(delta.as_delta());
         let commit = self.store.join(delta, None)?;
         for stamp in stamps {
             self.clock.observe(stamp, now_ms);
@@ -217,6 +213,33 @@ impl Document {
         let collected = self.store.collect(stability, removal_beats_write);
         self.index(&collected.commit);
         collected
+    }
+
+    /// Notes what an audit has found: a difference to a replica of the same context, or none. As long as
+    /// there is an open one, nothing is collected.
+    pub const fn set_suspect(&mut self, is_suspect: bool) {
+        self.store.set_suspect(is_suspect);
+    }
+
+    /// Brings cells that an audit has found to differ to what both sides hold together, less what either
+    /// has evidence against; see [`Store::repair`].
+    ///
+    /// # Errors
+    /// As [`Store::repair`], or when the members of the document forbid it; nothing was changed.
+    pub fn repair(
+        &mut self,
+        cells: AuthorisedDelta<Key, Value>,
+        forks: Option<AuthorisedDelta<Key, Value>>,
+        now_ms: u64,
+    ) -> Result<Repaired<Key, Value>, DocumentRepairError> {
+        admissible::check(&self.store, cells.as_delta())?;
+        let stamps = stamps(cells.as_delta());
+        let repaired = self.store.repair(cells, forks)?;
+        for stamp in stamps {
+            self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
+        }
+        self.index(&repaired.commit);
+        Ok(repaired)
     }
 
     /// Attaches a resolver to everything at and below a path.
@@ -270,6 +293,13 @@ impl Document {
             }
         }
     }
+}
+
+/// The time stamps of what a delta brings.
+fn stamps(delta: &Delta<Key, Value>) -> Vec<Hlc> {
+    let cells = delta.parts.iter().flat_map(|part| &part.cells);
+    let entries = cells.flat_map(|cell| &cell.fresh).map(|(_, entry)| entry);
+    entries.filter_map(|entry| entry.hlc()).collect()
 }
 
 impl DocumentView {

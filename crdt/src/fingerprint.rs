@@ -17,11 +17,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::CellRef;
+use crate::dot::Dot;
 use crate::entry::Entry;
 use crate::ordered_map::Aggregate;
 
 /// Separates these hashes from every other use of BLAKE3.
-const HASH_KEY: &[u8; blake3::KEY_LEN] = b"rejoin: cell fingerprint, form 1";
+pub(crate) const HASH_KEY: &[u8; blake3::KEY_LEN] = b"rejoin: cell fingerprint, form 1";
 
 const HELD_KEY: &[u8; blake3::KEY_LEN] = b"rejoin: what a cell holds,form 1";
 
@@ -62,7 +63,7 @@ pub(crate) struct HashSum {
 impl CellSum {
     /// The sums of one cell.
     pub(crate) fn of<K: Serialize, V: Serialize>(key: &K, cell: CellRef<'_, V>) -> Self {
-        let live = live_hash(key, cell);
+        let live = live_hash(HASH_KEY, key, cell, &[]);
         // A cell of values only, as nearly all are, is hashed once: a value stands for its dot (I1).
         let held = match live {
             Some(hash) if cell.cell.entries().all(Entry::is_value) => hash,
@@ -73,7 +74,7 @@ impl CellSum {
 }
 
 impl HashSum {
-    fn of(hash: blake3::Hash) -> Self {
+    pub(crate) fn of(hash: blake3::Hash) -> Self {
         let mut limbs = [0; 4];
         for (limb, bytes) in limbs.iter_mut().zip(hash.as_bytes().as_chunks().0) {
             *limb = u64::from_le_bytes(*bytes);
@@ -102,8 +103,19 @@ impl Aggregate for CellSum {
 }
 
 impl HashSum {
-    fn add(&mut self, other: &Self) {
-        self.count += other.count;
+    /// Takes out what was added before.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        self.count = self.count.wrapping_sub(other.count);
+        let mut borrow = false;
+        for (limb, sub) in self.limbs.iter_mut().zip(other.limbs) {
+            let (rest, under) = limb.overflowing_sub(sub);
+            let (rest, under_by_borrow) = rest.overflowing_sub(u64::from(borrow));
+            (*limb, borrow) = (rest, under || under_by_borrow);
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.count = self.count.wrapping_add(other.count);
         let mut carry = false;
         for (limb, add) in self.limbs.iter_mut().zip(other.limbs) {
             (*limb, carry) = carrying_add(*limb, add, carry);
@@ -118,15 +130,20 @@ const fn carrying_add(limb: u64, add: u64, carry: bool) -> (u64, bool) {
     (sum, over || over_by_carry)
 }
 
-/// The hash of what a reader can find in a cell; `None` if that is nothing.
-fn live_hash<K: Serialize, V: Serialize>(key: &K, cell: CellRef<'_, V>) -> Option<blake3::Hash> {
-    if !cell.is_live() {
-        return None;
-    }
+/// The hash of what a reader can find in a cell beside the dots in `left_out`; `None` if that is nothing.
+pub(crate) fn live_hash<K: Serialize, V: Serialize>(
+    hash_key: &[u8; blake3::KEY_LEN],
+    key: &K,
+    cell: CellRef<'_, V>,
+    left_out: &[Dot],
+) -> Option<blake3::Hash> {
+    let is_live = |(dot, entry): &(Dot, &Entry<V>)| !entry.is_removal() && !left_out.contains(dot);
+    let mut live = cell.entries().filter(is_live).peekable();
+    live.peek()?;
     let reset = cell.cell.merged_reset();
-    let mut hasher = blake3::Hasher::new_keyed(HASH_KEY);
+    let mut hasher = blake3::Hasher::new_keyed(hash_key);
     update(&mut hasher, key);
-    for (dot, entry) in cell.entries() {
+    for (dot, entry) in live {
         match entry {
             Entry::Value { hlc, value } => update(&mut hasher, &(0_u8, dot, hlc, value)),
             Entry::Slot(slot) => {
@@ -138,6 +155,13 @@ fn live_hash<K: Serialize, V: Serialize>(key: &K, cell: CellRef<'_, V>) -> Optio
         }
     }
     Some(hasher.finalize())
+}
+
+/// The first 16 bytes of a hash.
+pub(crate) fn short(hash: &blake3::Hash) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
+    short
 }
 
 /// The hash of the dots in a cell.

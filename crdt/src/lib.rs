@@ -75,7 +75,10 @@ pub use range_tombstone::RangeTombstone;
 pub use replica::ReplicaId;
 pub use stability::Stability;
 pub use staged::Staged;
-pub use store::{ChangedCell, Collected, Commit, JoinError, StaleTransaction, Store, Violation};
+pub use store::{
+    ChangedCell, Collected, Commit, Fork, JoinError, RepairError, Repaired, StaleTransaction,
+    Store, Testimony, Violation,
+};
 pub use transaction::{CounterOverflow, Transaction};
 pub use types::*;
 pub use version_vector::{Ahead, VersionVector};

@@ -62,6 +62,14 @@ pub enum Bug {
     StabilityOfThoseHeardOnly,
     /// Types in which a removal beats a concurrent write are written by, and taken from, everybody.
     MemberOnlyWrittenByGuest,
+    /// A repair takes what the other side does not hold for removed.
+    AuditRemovesWhatIsMissing,
+    /// A repair writes what was lost again, under a new dot.
+    RepairUnderNewDot,
+    /// A repair keeps what both sides hold.
+    RepairByIntersection,
+    /// A repair is applied although one side has seen more since the other spoke.
+    RepairAfterContextsMoved,
 }
 
 impl Bug {
@@ -101,6 +109,14 @@ impl Bug {
     /// The planted bugs that need members to be noticed.
     pub const MEMBERSHIP: [Self; 2] =
         [Self::StabilityOfThoseHeardOnly, Self::MemberOnlyWrittenByGuest];
+
+    /// The planted bugs that show only where an audit finds damage.
+    pub const REPAIR: [Self; 4] = [
+        Self::AuditRemovesWhatIsMissing,
+        Self::RepairUnderNewDot,
+        Self::RepairByIntersection,
+        Self::RepairAfterContextsMoved,
+    ];
 }
 
 #[cfg(feature = "planted")]

@@ -29,6 +29,12 @@ pub struct RangeTombstone<K> {
 }
 
 impl<K: Ord + Clone> RangeTombstone<K> {
+    /// The piece of it that lies in `range`.
+    pub(crate) fn cut_to(&self, range: &KeyRange<K>) -> Option<Self> {
+        let range = self.range.intersect(range)?;
+        Some(Self { range, dot: self.dot, seen: self.seen.clone() })
+    }
+
     /// Whether a key that both cover needs only this one.
     fn dominates(&self, other: &Self) -> bool {
         self.dot != other.dot
@@ -107,10 +113,7 @@ impl<K: Ord + Clone> RangeTombstones<K> {
     ) -> impl Iterator<Item = RangeTombstone<K>> + 'a {
         let (after, upto) = (dot_after(ahead.replica, ahead.after), ahead.upto);
         let dots = self.by_dot.range(after..=Dot::new(ahead.replica, upto));
-        dots.flat_map(|(_, pieces)| pieces).filter_map(|piece| {
-            let range = piece.range.intersect(range)?;
-            Some(RangeTombstone { range, dot: piece.dot, seen: piece.seen.clone() })
-        })
+        dots.flat_map(|(_, pieces)| pieces).filter_map(|piece| piece.cut_to(range))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &RangeTombstone<K>> + '_ {

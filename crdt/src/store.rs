@@ -4,8 +4,11 @@
 //! replicas are [joined](Store::join), and deltas for other replicas are
 //! [extracted](Store::delta_since). Each becomes visible as a whole or not at all (invariant I9).
 
+mod audit;
 mod collection;
 mod difference;
+mod fork;
+mod repair;
 mod verify;
 
 use std::sync::Arc;
@@ -14,6 +17,8 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 pub use collection::Collected;
+pub use fork::Fork;
+pub use repair::{RepairError, Repaired, Testimony};
 pub use verify::Violation;
 
 use crate::cell::{Cell, Turnover};
@@ -32,6 +37,7 @@ use crate::version_vector::{Ahead, VersionVector};
 use crate::view::{CellKey, CellValue, View};
 
 use collection::Removals;
+use fork::Forks;
 
 /// The state of one replica.
 #[derive(Clone, Debug)]
@@ -46,6 +52,9 @@ pub struct Store<K, V> {
     revision: u64,
     /// Counts the changes that removed something without a dot that says so.
     lapses: u64,
+    forks: Forks<K, V>,
+    /// Whether an audit found something that no later one has cleared up.
+    is_suspect: bool,
     origin: Origin,
 }
 
@@ -59,6 +68,8 @@ impl<K: CellKey, V: CellValue> Default for Store<K, V> {
             horizon: VersionVector::new(),
             revision: 0,
             lapses: 0,
+            forks: Forks::default(),
+            is_suspect: false,
             origin: Origin::default(),
         }
     }
@@ -153,8 +164,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.revision
     }
 
-    /// How often something was removed here without a dot that says so: because it was collected, or
-    /// because a listing of somebody who had collected it did not name it. While this number stays, what
+    /// How often something changed here without a new dot that says so: because it was collected, because
+    /// a listing of somebody who had collected it did not name it, or because damage was repaired. While this number stays, what
     /// has changed can be told from the dots.
     pub const fn lapses(&self) -> u64 {
         self.lapses
@@ -309,8 +320,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             named.map(move |(dot, _)| (&cell.key, *dot))
         }) {
             let elsewhere = |other: &K| other != key && self.holds(other, dot);
-            let ahead = Ahead { replica: dot.replica, after: dot.seq - 1, upto: dot.seq };
-            if self.index.keys_of(ahead).any(elsewhere) {
+            if self.index.keys_of(Ahead::one(dot)).any(elsewhere) {
                 return Err(JoinError::RepeatedDot { replica: dot.replica, seq: dot.seq });
             }
         }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cell::{Cell, CellRef};
 use crate::context::Context;
-use crate::fingerprint::{CellSum, Fingerprint, held_hash};
+use crate::fingerprint::{CellSum, Fingerprint, held_hash, short};
 use crate::ordered_map::OrderedMap;
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
@@ -126,15 +126,10 @@ impl<K: CellKey, V: CellValue> View<K, V> {
         range: &KeyRange<K>,
         hash_key: &'a [u8; 32],
     ) -> impl Iterator<Item = (&'a K, [u8; 16])> + use<'a, K, V> {
-        self.range(range).map(|(key, cell)| {
-            let mut short = [0; 16];
-            let hash = held_hash(hash_key, key, cell);
-            short.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
-            (key, short)
-        })
+        self.range(range).map(|(key, cell)| (key, short(&held_hash(hash_key, key, cell))))
     }
 
-    fn sum(&self, range: &KeyRange<K>) -> CellSum {
+    pub(crate) fn sum(&self, range: &KeyRange<K>) -> CellSum {
         let (start, end) = range.bounds();
         self.cells.aggregate(start, end, &|key, cell| CellSum::of(key, self.reader(cell)))
     }

@@ -24,7 +24,7 @@ use crate::path::{Key, TypeTag};
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::replica::ReplicaId;
-use crate::store::{JoinError, Store};
+use crate::store::{JoinError, RepairError, Store};
 use crate::value::Value;
 use crate::version_vector::VersionVector;
 
@@ -35,6 +35,17 @@ pub enum DocumentJoinError {
     /// The store cannot join it.
     #[error(transparent)]
     Store(#[from] JoinError),
+    /// The members of the document forbid it.
+    #[error(transparent)]
+    Inadmissible(#[from] Inadmissible),
+}
+
+/// Why a document does not take a repair. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum DocumentRepairError {
+    /// The store cannot use it.
+    #[error(transparent)]
+    Store(#[from] RepairError),
     /// The members of the document forbid it.
     #[error(transparent)]
     Inadmissible(#[from] Inadmissible),

@@ -107,13 +107,17 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     ///
     /// Costs what there is to look at: the cells that hold removals, and the range tombstones. A store
     /// whose context differs between keys forgets nothing, since it does not have all that its context
-    /// speaks of.
+    /// speaks of. Neither does a [suspect](Self::is_suspect) one: what it would forget may be the evidence
+    /// that a repair needs.
     pub fn collect(
         &mut self,
         stability: &Stability,
         removal_beats_write: impl Fn(&K) -> bool,
     ) -> Collected<K> {
         let mut collected = Collected::default();
+        if self.is_suspect {
+            return collected;
+        }
         let Some(own) = self.view.context.uniform() else { return collected };
         let is_exhausted = stability.is_exhausted_by(own);
         let rules = Rules { stability, own, is_exhausted };
