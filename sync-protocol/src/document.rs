@@ -9,7 +9,8 @@ pub use rejoin_crdt::value::Value;
 pub(crate) use rejoin_crdt::wire::{
     DecodeError, Extract, PlaceTooLarge, decode_acknowledgements, decode_context, decode_delta,
     decode_delta_after, decode_version_vector, decoded_bytes, encode_acknowledgements,
-    encode_context, encode_delta_after, encode_version_vector, extract, fit, is_referenced,
+    encode_context, encode_delta, encode_delta_after, encode_version_vector, extract, fit,
+    is_referenced,
 };
 
 /// The state of one replica.
@@ -25,7 +26,10 @@ pub type Context = rejoin_crdt::Context<Key>;
 /// A range of keys.
 pub type KeyRange = rejoin_crdt::KeyRange<Key>;
 
+/// What a repair has changed.
+pub type Repaired = rejoin_crdt::Repaired<Key, Value>;
+
 /// The fingerprint of everything in a store.
 pub(crate) fn root_fingerprint(store: &Store) -> Fingerprint {
-    store.view().fingerprint(&KeyRange::full())
+    store.audited(&KeyRange::full()).1
 }

@@ -178,6 +178,12 @@ pub enum SessionError {
         /// The pull.
         id: u64,
     },
+    /// A message about an audit that is not under way, or is malformed.
+    #[error("a message of kind {kind:?} about an audit is out of place or malformed")]
+    Audit {
+        /// Its kind.
+        kind: Kind,
+    },
     /// A single cell, or the range tombstones of one delta, exceed what the peer takes.
     #[error("a delta of one cell has {len_bytes} bytes, the peer takes {limit_bytes}")]
     DeltaTooLarge {
@@ -247,6 +253,7 @@ impl SessionError {
             }
             Self::ByPeer { .. } => (27, [0, 0]),
             Self::Inadmissible(_) => (29, [0, 0]),
+            Self::Audit { kind } => (31, [kind.number() as u64, 0]),
         }
     }
 }

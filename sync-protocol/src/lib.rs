@@ -112,6 +112,6 @@ pub use error::{CloseReason, Refusal, SessionError};
 pub use fields::MessageError;
 pub use frame::FrameError;
 pub use message::Kind;
-pub use output::{Event, Origin, Output};
+pub use output::{Difference, Event, Origin, Output};
 pub use session::{Peer, Session};
 pub use status::{State, Status, Traffic};

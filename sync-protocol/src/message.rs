@@ -47,11 +47,21 @@ pub enum Kind {
     Want = 16,
     /// What members are known to have durably.
     Acknowledgements = 17,
+    /// What readers find at the sender, range by range, to be audited.
+    Probe = 18,
+    /// Which of these ranges differ.
+    Finding = 19,
+    /// Which cells differ.
+    Differ = 20,
+    /// All that the sender knows of cells that differ.
+    Testimony = 21,
+    /// A pull cannot be answered now.
+    Later = 22,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::Hello,
         Self::Pull,
         Self::Delta,
@@ -69,6 +79,11 @@ impl Kind {
         Self::More,
         Self::Want,
         Self::Acknowledgements,
+        Self::Probe,
+        Self::Finding,
+        Self::Differ,
+        Self::Testimony,
+        Self::Later,
     ];
 
     /// The kind of this number.
@@ -94,10 +109,17 @@ impl Kind {
             Self::Acknowledgements => limits.frame_bytes.saturating_mul(8),
             // A frame of names, hashes or coded symbols, and what stands around them.
             Self::Offer | Self::Sketch | Self::Want => limits.frame_bytes.saturating_mul(2),
+            // Two keys for each of 256 ranges, and what is said of them.
+            Self::Probe | Self::Differ | Self::Testimony => TESTIMONY_BYTES
+                .saturating_mul(2)
+                .saturating_add(limits.key_bytes.saturating_mul(512)),
             _ => 1 << 10,
         }
     }
 }
+
+/// What is told of cells at once, and of forks besides: enough for the four greatest values.
+pub(crate) const TESTIMONY_BYTES: usize = 1 << 20;
 
 /// The array header, the id and the header of the bytes.
 const DELTA_ENVELOPE_BYTES: usize = 16;
@@ -182,6 +204,35 @@ pub(crate) enum Message {
         id: u64,
         wanted: Option<(Vec<u8>, Vec<u8>)>,
     },
+    /// `nonce` names the exchange, here and below.
+    Probe {
+        nonce: [u8; 16],
+        items: Vec<u8>,
+    },
+    Finding {
+        nonce: [u8; 16],
+        verdict: Vec<u8>,
+    },
+    /// Hashes and keys of cells; `None` if the sender takes no part.
+    Differ {
+        nonce: [u8; 16],
+        cells: Option<(Vec<u8>, Vec<u8>)>,
+    },
+    /// Two deltas, of cells and of forks; `None` if there is nothing to say any more.
+    Testimony {
+        nonce: [u8; 16],
+        told: Option<Told>,
+    },
+    Later {
+        id: u64,
+    },
+}
+
+/// The content of a testimony.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Told {
+    pub(crate) cells: Vec<u8>,
+    pub(crate) forks: Option<Vec<u8>>,
 }
 
 /// The sender's whole state in a few bytes.
@@ -215,6 +266,11 @@ impl Message {
             Self::More { .. } => Kind::More,
             Self::Want { .. } => Kind::Want,
             Self::Acknowledgements { .. } => Kind::Acknowledgements,
+            Self::Probe { .. } => Kind::Probe,
+            Self::Finding { .. } => Kind::Finding,
+            Self::Differ { .. } => Kind::Differ,
+            Self::Testimony { .. } => Kind::Testimony,
+            Self::Later { .. } => Kind::Later,
         }
     }
 
@@ -240,12 +296,23 @@ impl Message {
             Self::Offer { id, nonce, items } => Body::array(3).uint(*id).bin(nonce).bin(items),
             Self::Verdict { id, verdict } => Body::array(2).uint(*id).bin(verdict),
             Self::Sketch { id, coded } => Body::array(2).uint(*id).bin(coded),
-            Self::More { id } => Body::array(1).uint(*id),
+            Self::More { id } | Self::Later { id } => Body::array(1).uint(*id),
             Self::Acknowledgements { table } => Body::array(1).bin(table),
             Self::Want { id, wanted } => Body::array(3)
                 .uint(*id)
                 .optional_bin(wanted.as_ref().map(|(hashes, _)| hashes.as_slice()))
                 .optional_bin(wanted.as_ref().map(|(_, keys)| keys.as_slice())),
+            Self::Probe { nonce, items: content } | Self::Finding { nonce, verdict: content } => {
+                Body::array(2).bin(nonce).bin(content)
+            }
+            Self::Differ { nonce, cells } => Body::array(3)
+                .bin(nonce)
+                .optional_bin(cells.as_ref().map(|(hashes, _)| hashes.as_slice()))
+                .optional_bin(cells.as_ref().map(|(_, keys)| keys.as_slice())),
+            Self::Testimony { nonce, told } => Body::array(3)
+                .bin(nonce)
+                .optional_bin(told.as_ref().map(|told| told.cells.as_slice()))
+                .optional_bin(told.as_ref().and_then(|told| told.forks.as_deref())),
         };
         body.finish()
     }
@@ -254,15 +321,11 @@ impl Message {
         let known = match kind {
             Kind::Hello => HELLO_ELEMENTS,
             Kind::Pull | Kind::Delta | Kind::Ack | Kind::Verdict | Kind::Sketch => 2,
+            Kind::Probe | Kind::Finding => 2,
             Kind::Current => 4,
-            Kind::Error | Kind::Offer | Kind::Want => 3,
-            Kind::Announce
-            | Kind::Ping
-            | Kind::Pong
-            | Kind::Credit
-            | Kind::Close
-            | Kind::More
-            | Kind::Acknowledgements => 1,
+            Kind::Error | Kind::Offer | Kind::Want | Kind::Differ | Kind::Testimony => 3,
+            Kind::Announce | Kind::Ping | Kind::Pong | Kind::Credit | Kind::Close => 1,
+            Kind::More | Kind::Acknowledgements | Kind::Later => 1,
         };
         let mut fields = Fields::new(body, known)?;
         let message = match kind {
@@ -300,9 +363,26 @@ impl Message {
                 id: fields.uint()?,
                 wanted: owned(fields.optional_bin()?).zip(owned(fields.optional_bin()?)),
             },
+            Kind::Probe => Self::Probe { nonce: fields.id()?, items: fields.bin()?.to_vec() },
+            Kind::Finding => Self::Finding { nonce: fields.id()?, verdict: fields.bin()?.to_vec() },
+            Kind::Differ => Self::Differ {
+                nonce: fields.id()?,
+                cells: owned(fields.optional_bin()?).zip(owned(fields.optional_bin()?)),
+            },
+            Kind::Testimony => Self::Testimony {
+                nonce: fields.id()?,
+                told: Told::read(owned(fields.optional_bin()?), owned(fields.optional_bin()?)),
+            },
+            Kind::Later => Self::Later { id: fields.uint()? },
         };
         fields.finish(known)?;
         Ok(message)
+    }
+}
+
+impl Told {
+    fn read(cells: Option<Vec<u8>>, forks: Option<Vec<u8>>) -> Option<Self> {
+        cells.map(|cells| Self { cells, forks })
     }
 }
 

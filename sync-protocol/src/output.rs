@@ -1,8 +1,8 @@
 //! What a session gives to its driver, and what the driver tells it of the store.
 
-use rejoin_crdt::{Fingerprint, ReplicaId};
+use rejoin_crdt::{Dot, Entry, Fingerprint, ReplicaId};
 
-use crate::document::{Acknowledgements, AuthorisedDelta};
+use crate::document::{Acknowledgements, AuthorisedDelta, Key, Value};
 use crate::error::CloseReason;
 
 /// One thing for the driver to do.
@@ -22,11 +22,36 @@ pub enum Output {
     ///
     /// [`Session::acknowledgements_changed`]: crate::Session::acknowledgements_changed
     Acknowledged(Acknowledgements),
+    /// An audit has found cells that differ: give this to `Store::repair` or `Document::repair`, make what
+    /// it changes durable, then call [`Session::repaired`] or [`Session::repair_refused`]. There is never
+    /// more than one to be answered.
+    ///
+    /// [`Session::repaired`]: crate::Session::repaired
+    /// [`Session::repair_refused`]: crate::Session::repair_refused
+    Repair {
+        /// The cells as they are at the peer.
+        cells: AuthorisedDelta,
+        /// What the peer knows of forks in them.
+        forks: Option<AuthorisedDelta>,
+    },
+    /// A cell differs although the contexts are equal, for the operator. Comes before the repair.
+    Difference(Box<Difference>),
     /// Something happened, for status and metrics.
     Event(Event),
     /// The session has ended; close the transport once everything before this is sent. The last
     /// output of a session.
     Close(CloseReason),
+}
+
+/// A cell of which two replicas of equal context hold different things.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Difference {
+    /// Its key.
+    pub key: Key,
+    /// Its dots here, with their entries, sorted.
+    pub own: Vec<(Dot, Entry<Value>)>,
+    /// Its dots at the peer.
+    pub peer: Vec<(Dot, Entry<Value>)>,
 }
 
 /// Something that happened in a session.
@@ -70,13 +95,30 @@ pub enum Event {
         /// Its length on the wire.
         len_bytes: usize,
     },
-    /// The contexts are equal and the states are not: a bug or damage, here or there.
+    /// The contexts are equal and the states are not: a bug or damage, here or there. The driver marks the
+    /// store as suspect (`Store::set_suspect`), until an [`Event::Equal`] comes from any session.
     AuditMismatch {
         /// The fingerprint here.
         own: Fingerprint,
         /// The fingerprint there.
         peer: Fingerprint,
     },
+    /// What an audit had found was repaired here, as far as it goes.
+    Repaired {
+        /// The number of dots that were taken back.
+        restored: usize,
+        /// The number of dots that went because of evidence.
+        removed: usize,
+    },
+    /// A dot stands for something else at the peer: two copies write under one id, or an entry was damaged.
+    /// Both keep what they have; the other entry is in `Store::forks`. It comes once for each dot.
+    Forked {
+        /// The dot; its replica is the life that forked.
+        dot: Dot,
+    },
+    /// The peer is suspect and does not answer a pull that needs a listing. It is asked again later;
+    /// another peer may answer at once.
+    Deferred,
     /// The peer has not answered several pings.
     PeerSuspect {
         /// How many.

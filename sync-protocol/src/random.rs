@@ -25,6 +25,12 @@ impl SplitMix64 {
         low.saturating_add(self.next() % span)
     }
 
+    /// 16 bytes that tell one exchange from others.
+    pub(crate) fn nonce(&mut self) -> [u8; 16] {
+        let (high, low) = (u128::from(self.next()), u128::from(self.next()));
+        (high << 64 | low).to_be_bytes()
+    }
+
     /// The next word.
     pub(crate) const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -15,17 +15,19 @@
 mod acknowledging;
 mod audit;
 mod comparing;
+mod descent;
 mod handshake;
 mod offering;
 mod pulling;
 mod pulse;
 mod pushing;
 mod receiving;
+mod repairing;
 
 use rejoin_crdt::{JoinError, ReplicaId};
 
 use crate::config::{Config, Remembered};
-use crate::document::{Context, Store};
+use crate::document::{Context, Repaired, Store};
 use crate::error::{CloseReason, Refusal, SessionError};
 use crate::frame::FrameReader;
 use crate::hold::Hold;
@@ -46,6 +48,7 @@ pub use handshake::Peer;
 use offering::Offering;
 use pulling::Pulling;
 use pushing::Pushing;
+use repairing::Repairing;
 
 /// One session with one peer, over one connection.
 #[derive(Debug)]
@@ -65,6 +68,8 @@ pub struct Session {
     comparing: Option<Comparing>,
     acknowledging: Acknowledging,
     audit: Audit,
+    /// What audits have found is being repaired.
+    repairing: Repairing,
     liveness: Liveness,
     random: SplitMix64,
     received: Traffic,
@@ -105,6 +110,7 @@ impl Session {
             comparing: None,
             acknowledging: Acknowledging::default(),
             audit: Audit::new(now_ms),
+            repairing: Repairing::default(),
             liveness: Liveness::new(
                 times.ping_ms,
                 bounds.suspect_after,
@@ -172,6 +178,22 @@ impl Session {
         });
     }
 
+    /// The last [`Output::Repair`] was given to the store, and what that has changed is durable.
+    pub fn repaired(&mut self, repaired: &Repaired, store: &Store, now_ms: u64) {
+        self.turn(store, now_ms, |session| {
+            session.take_repaired(repaired);
+            Ok(())
+        });
+    }
+
+    /// The store did not take the last [`Output::Repair`]; it is as it was. The next audit begins again.
+    pub fn repair_refused(&mut self, store: &Store, now_ms: u64) {
+        self.turn(store, now_ms, |session| {
+            session.forget_repair();
+            Ok(())
+        });
+    }
+
     /// Asks the peer to prove that both sides are equal, now rather than when it is due. The result
     /// comes as an event; nothing comes while the contexts differ.
     pub fn compare(&mut self, store: &Store, now_ms: u64) {
@@ -208,7 +230,7 @@ impl Session {
             self.acknowledging
                 .deadline_ms(self.config.times.tell_ms)
                 .filter(|_| self.peer().is_some()),
-            self.audit.deadline_ms(self.is_in_sync),
+            self.audit.deadline_ms(self.is_in_sync && !self.repairing.is_busy()),
             // The last delta has left: make the next one from the state as it is by now.
             self.has_delta_to_make().then_some(self.now_ms),
         ];
@@ -227,18 +249,23 @@ impl Session {
     pub fn status(&self, store: &Store) -> Status {
         let own = store.view().context();
         let peer = self.knowledge.peer();
-        Status {
+        let mut status = Status {
             state: self.state(),
             peer: self.peer().and_then(|peer| peer.replica),
             ahead_dots: peer.map(|peer| segments::dots_ahead(own, peer)),
             behind_dots: peer.map(|peer| segments::dots_ahead(peer, own)),
             is_in_sync: self.knowledge.is_in_sync(own),
-            last_equal_ms: self.audit.last_equal_ms(),
+            last_equal_ms: None,
+            mismatches: 0,
+            repaired_dots: 0,
+            forked_dots: 0,
             round_trip_ms: self.liveness.round_trip_ms(),
             held_bytes: self.hold.held_bytes(),
             sent: self.outbox.sent(),
             received: self.received,
-        }
+        };
+        self.audit.report(&mut status);
+        status
     }
 
     /// What the peer has at the least, by its own messages; `None` while it is not known. A commit is

@@ -32,6 +32,12 @@ pub struct Status {
     pub is_in_sync: bool,
     /// When both sides were last proved equal.
     pub last_equal_ms: Option<u64>,
+    /// How often both sides had the same context and were not equal.
+    pub mismatches: u64,
+    /// Dots that audits with this peer have taken back here, or removed because of evidence.
+    pub repaired_dots: u64,
+    /// Dots that stand for something else at the peer, as audits with it have found.
+    pub forked_dots: u64,
     /// The time that the last ping took.
     pub round_trip_ms: Option<u64>,
     /// What the pushes that wait for their base take in memory.
@@ -51,7 +57,7 @@ pub struct Traffic {
 impl Traffic {
     /// The bytes of messages of this kind.
     pub fn of(&self, kind: Kind) -> u64 {
-        self.by_kind.get(slot(kind)).copied().unwrap_or(0)
+        slot(kind).and_then(|slot| self.by_kind.get(slot)).copied().unwrap_or(0)
     }
 
     /// The bytes of all messages.
@@ -60,12 +66,12 @@ impl Traffic {
     }
 
     pub(crate) fn count(&mut self, kind: Kind, len_bytes: usize) {
-        if let Some(sum) = self.by_kind.get_mut(slot(kind)) {
+        if let Some(sum) = slot(kind).and_then(|slot| self.by_kind.get_mut(slot)) {
             *sum += len_bytes as u64;
         }
     }
 }
 
-const fn slot(kind: Kind) -> usize {
-    kind.number() as usize - 1
+fn slot(kind: Kind) -> Option<usize> {
+    Kind::ALL.into_iter().position(|other| other == kind)
 }

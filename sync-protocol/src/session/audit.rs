@@ -10,12 +10,16 @@ use super::Session;
 use crate::document::{Store, root_fingerprint};
 use crate::message::{Current, Message};
 use crate::output::Event;
+use crate::status::Status;
 
 /// When both sides were and will be compared.
 #[derive(Debug)]
 pub(crate) struct Audit {
     due_ms: u64,
     last_equal_ms: Option<u64>,
+    mismatches: u64,
+    repaired_dots: u64,
+    forked_dots: u64,
     /// The own question has no answer yet.
     is_asked: bool,
     /// The peer's question has no answer yet.
@@ -25,7 +29,15 @@ pub(crate) struct Audit {
 impl Audit {
     /// An audit that is due as soon as both sides have the same context.
     pub(super) const fn new(now_ms: u64) -> Self {
-        Self { due_ms: now_ms, last_equal_ms: None, is_asked: false, owes_answer: false }
+        Self {
+            due_ms: now_ms,
+            last_equal_ms: None,
+            mismatches: 0,
+            repaired_dots: 0,
+            forked_dots: 0,
+            is_asked: false,
+            owes_answer: false,
+        }
     }
 
     pub(super) const fn is_due(&self, now_ms: u64) -> bool {
@@ -44,8 +56,18 @@ impl Audit {
         self.is_asked = false;
     }
 
-    pub(super) const fn last_equal_ms(&self) -> Option<u64> {
-        self.last_equal_ms
+    /// Counts what a repair has done.
+    pub(super) const fn count_repaired(&mut self, dots: usize, forks: usize) {
+        self.repaired_dots += dots as u64;
+        self.forked_dots += forks as u64;
+    }
+
+    /// What audits have found so far.
+    pub(super) const fn report(&self, status: &mut Status) {
+        status.last_equal_ms = self.last_equal_ms;
+        status.mismatches = self.mismatches;
+        status.repaired_dots = self.repaired_dots;
+        status.forked_dots = self.forked_dots;
     }
 
     pub(super) fn deadline_ms(&self, is_in_sync: bool) -> Option<u64> {
@@ -56,23 +78,26 @@ impl Audit {
 impl Session {
     /// Compares both sides when it is due, and answers the peer who does.
     pub(super) fn audit(&mut self, store: &Store) {
+        if self.repairing.is_busy() {
+            return;
+        }
         let own = store.view().context();
         let asks = self.audit.is_due(self.now_ms)
             && !self.audit.is_asked
             && self.knowledge.is_in_sync(own);
         let answers = std::mem::take(&mut self.audit.owes_answer);
-        if !answers && !asks {
-            return;
+        if answers || asks {
+            if !answers {
+                // Also if the answer brings nothing to compare: else the same question would follow at once.
+                self.put_off_audit();
+            }
+            self.audit.is_asked = !answers;
+            let fingerprint = Some(root_fingerprint(store));
+            let context = self.knowledge.tell(own);
+            let current = Current { id: 0, wants_answer: !answers, context, fingerprint };
+            self.outbox.message(&Message::Current(current));
         }
-        if !answers {
-            // Also if the answer brings nothing to compare: else the same question would follow at once.
-            self.put_off_audit();
-        }
-        self.audit.is_asked = !answers;
-        let fingerprint = Some(root_fingerprint(store));
-        let context = self.knowledge.tell(own);
-        let current = Current { id: 0, wants_answer: !answers, context, fingerprint };
-        self.outbox.message(&Message::Current(current));
+        self.probe(store);
     }
 
     /// Takes a fingerprint that came with the context the peer has just told.
@@ -86,13 +111,19 @@ impl Session {
 
     /// Compares the peer's fingerprint, which it took under the context that is the own one.
     pub(super) fn compare_with(&mut self, peer: Fingerprint, store: &Store) {
+        if self.repairing.is_busy() {
+            return;
+        }
         let own = root_fingerprint(store);
         self.put_off_audit();
         if own == peer {
             self.audit.last_equal_ms = Some(self.now_ms);
+            self.repairing.agree();
             self.event(Event::Equal { fingerprint: own });
         } else {
+            self.audit.mismatches += 1;
             self.event(Event::AuditMismatch { own, peer });
+            self.repairing.differ(own, peer);
         }
     }
 

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 
 use super::Session;
-use super::offering::MOST_STEPS;
-use crate::document::{Key, KeyRange, Store};
+use super::descent::{Compared, Findings};
+use crate::document::{Key, Store};
 use crate::error::SessionError;
 use crate::message::Message;
-use crate::offer::{CellHash, Content, Item, exchange_key, put_keys, read_items};
+use crate::offer::{CellHash, exchange_key, put_keys, read_items};
 use crate::sketch::{Coded, Decoder};
 
 /// A coded symbol takes at least 25 bytes of a frame.
@@ -20,15 +20,8 @@ const LEAST_CODED_BYTES: usize = 25;
 #[derive(Debug)]
 pub(crate) struct Comparing {
     id: u64,
-    key: [u8; 32],
-    /// The ranges of the last offer that differ.
-    differing: Vec<KeyRange>,
-    /// Hashes of cells that are there and not here.
-    hashes: Vec<CellHash>,
-    /// Cells that are here and not, or not so, there.
-    keys: BTreeSet<Key>,
+    findings: Findings,
     sketch: Option<Decoder>,
-    steps: u32,
 }
 
 impl Session {
@@ -49,11 +42,10 @@ impl Session {
             Some(comparing) => comparing,
             None => Comparing::new(id, exchange_key(self.config.cluster, nonce)),
         };
-        comparing.steps += 1;
-        if comparing.steps > MOST_STEPS || comparing.sketch.is_some() {
+        if comparing.findings.is_endless() || comparing.sketch.is_some() {
             return Err(malformed);
         }
-        match comparing.compare(items, store) {
+        match comparing.findings.compare(items, store) {
             Some(verdict) => {
                 self.outbox.message(&Message::Verdict { id, verdict });
                 self.comparing = Some(comparing);
@@ -75,8 +67,7 @@ impl Session {
         let mut comparing = comparing.ok_or(malformed.clone())?;
         let most = self.config.limits.frame_bytes / LEAST_CODED_BYTES;
         let coded = Coded::read(coded, most).map_err(|_| malformed.clone())?;
-        comparing.steps += 1;
-        if comparing.steps > MOST_STEPS || coded.is_empty() {
+        if comparing.findings.is_endless() || coded.is_empty() {
             return Err(malformed);
         }
         if comparing.decode(coded, store).map_err(|_| malformed)? {
@@ -89,7 +80,7 @@ impl Session {
     }
 
     fn tell_wanted(&mut self, comparing: Comparing) {
-        let Comparing { id, hashes, keys, .. } = comparing;
+        let Comparing { id, findings: Findings { hashes, keys, .. }, .. } = comparing;
         let (hashes, keys) = (hashes.as_flattened().to_vec(), put_keys(&keys));
         // What does not fit into a frame or two is listed faster than it is asked for.
         let fits = hashes.len() + keys.len() <= self.config.limits.frame_bytes;
@@ -99,51 +90,7 @@ impl Session {
 
 impl Comparing {
     const fn new(id: u64, key: [u8; 32]) -> Self {
-        Self {
-            id,
-            key,
-            differing: Vec::new(),
-            hashes: Vec::new(),
-            keys: BTreeSet::new(),
-            sketch: None,
-            steps: 0,
-        }
-    }
-
-    /// Compares what is offered. Returns one bit for each range that was offered by its fingerprint;
-    /// `None` if there was none and the exchange is over.
-    fn compare(&mut self, items: Vec<Item>, store: &Store) -> Option<Vec<u8>> {
-        let (mut verdict, mut judged) = (Vec::new(), 0_usize);
-        self.differing.clear();
-        for Item { range, content } in items {
-            match content {
-                Content::Cells(theirs) => self.compare_cells(&range, &theirs, store),
-                Content::Sum { cells, fingerprint } => {
-                    if judged % 8 == 0 {
-                        verdict.push(0_u8);
-                    }
-                    if store.view().holding(&range) != (cells, fingerprint) {
-                        verdict.last_mut().into_iter().for_each(|byte| *byte |= 1 << (judged % 8));
-                        self.differing.push(range);
-                    }
-                    judged += 1;
-                }
-            }
-        }
-        (judged > 0).then_some(verdict)
-    }
-
-    fn compare_cells(&mut self, range: &KeyRange, theirs: &[CellHash], store: &Store) {
-        let theirs: BTreeSet<&CellHash> = theirs.iter().collect();
-        let mut both = BTreeSet::new();
-        for (key, hash) in store.view().hashes(range, &self.key) {
-            if theirs.contains(&hash) {
-                both.insert(hash);
-            } else {
-                self.keys.insert(key.clone());
-            }
-        }
-        self.hashes.extend(theirs.into_iter().filter(|hash| !both.contains(*hash)));
+        Self { id, findings: Findings::new(Compared::Held, key), sketch: None }
     }
 
     /// Takes coded symbols; returns whether all differences are known.
@@ -152,10 +99,10 @@ impl Comparing {
         coded: Vec<Coded>,
         store: &Store,
     ) -> Result<bool, crate::sketch::SketchError> {
-        let cells =
-            || self.differing.iter().flat_map(|range| store.view().hashes(range, &self.key));
+        let Findings { key, differing, .. } = &self.findings;
+        let cells = || differing.iter().flat_map(|range| Compared::Held.hashes(store, range, key));
         let own = || cells().map(|(_, hash)| hash);
-        let mut decoder = self.sketch.take().unwrap_or_else(|| Decoder::new(self.key, own()));
+        let mut decoder = self.sketch.take().unwrap_or_else(|| Decoder::new(*key, own()));
         for symbol in coded {
             decoder.add(symbol)?;
             if decoder.is_done() {
@@ -170,8 +117,8 @@ impl Comparing {
             let ours: BTreeSet<CellHash> = difference.only_ours.into_iter().collect();
             let keys = cells().filter(|(_, hash)| ours.contains(hash));
             let keys: Vec<Key> = keys.map(|(key, _)| key.clone()).collect();
-            self.keys.extend(keys);
-            self.hashes.extend(difference.only_theirs);
+            self.findings.keys.extend(keys);
+            self.findings.hashes.extend(difference.only_theirs);
         }
         Ok(true)
     }

@@ -4,6 +4,7 @@ use rejoin_crdt::{Dot, Limits, ReplicaId, VersionVector};
 
 use super::offering::COMPARES;
 use super::pushing::REFERS;
+use super::repairing::REPAIRS;
 use super::{Phase, Session};
 use crate::context_form::hash16;
 use crate::document::{Store, decode_version_vector, encode_version_vector};
@@ -12,7 +13,7 @@ use crate::message::{Hello, Message};
 use crate::output::Event;
 
 /// What this side can do without being asked to.
-const FEATURES: u64 = COMPARES | REFERS;
+const FEATURES: u64 = COMPARES | REFERS | REPAIRS;
 
 /// The versions of the protocol that are spoken here.
 const VERSIONS: (u64, u64) = (1, 1);

@@ -16,10 +16,11 @@
 use std::collections::BTreeSet;
 
 use super::Session;
+use super::descent::{Compared, Descent};
 use crate::document::{Context, Extract, Key, KeyRange, Store, extract, fit};
 use crate::error::SessionError;
 use crate::message::Message;
-use crate::offer::{CellHash, Content, Item, exchange_key, put_items};
+use crate::offer::{CellHash, exchange_key, put_items};
 use crate::sketch::Encoder;
 
 /// The feature bit of a peer that can take part in an exchange; any other is sent listings.
@@ -28,20 +29,9 @@ pub(super) const COMPARES: u64 = 1;
 /// Fewer cells than this are listed at once: an exchange takes round trips and about as many bytes.
 const OFFERED_CELLS: u64 = 512;
 
-/// A range of so many cells is offered cell by cell: 16 bytes each, where one more step would take a
-/// round trip and 16 fingerprints.
-const LEAF_CELLS: u64 = 32;
-
-/// The pieces of a range in the next step: the branching at which a single difference in 10^6 cells
-/// takes four round trips of less than a kilobyte.
-const BRANCHING: usize = 16;
-
 /// Where more ranges than this differ, differences are scattered: going down costs 16 fingerprints for
 /// each range and step, a sketch about 40 bytes for each difference.
 const MOST_DESCENDED: usize = 8;
-
-/// Steps after which an honest exchange of 16^12 cells has ended.
-pub(super) const MOST_STEPS: u32 = 32;
 
 /// The coded symbols of the first batch; each further one doubles what was sent, up to a frame.
 const FIRST_BATCH: usize = 64;
@@ -54,17 +44,12 @@ const CODED_BYTES: usize = 16 + 8 + 10;
 pub(crate) struct Offering {
     id: u64,
     nonce: [u8; 16],
-    key: [u8; 32],
+    descent: Descent,
     /// The own context when it began.
     since: Context,
     /// What had left without a dot when it began.
     lapses: u64,
-    /// The ranges of the last offer that the peer has not judged yet, and how many cells they have.
-    offered: Vec<(KeyRange, u64)>,
-    /// Where the cells lie whose hashes the peer was told.
-    told: Vec<KeyRange>,
     sketch: Option<Sketch>,
-    steps: u32,
     wanted: Option<Wanted>,
 }
 
@@ -118,18 +103,14 @@ impl Session {
     }
 
     fn begin(&mut self, id: u64, ranges: Vec<KeyRange>, store: &Store) {
-        let words = [self.random.next(), self.random.next()];
-        let nonce = (u128::from(words[0]) << 64 | u128::from(words[1])).to_be_bytes();
+        let nonce = self.random.nonce();
         let mut offering = Offering {
             id,
             nonce,
-            key: exchange_key(self.config.cluster, nonce),
+            descent: Descent::new(Compared::Held, exchange_key(self.config.cluster, nonce)),
             since: store.view().context().clone(),
             lapses: store.lapses(),
-            offered: Vec::new(),
-            told: Vec::new(),
             sketch: None,
-            steps: 0,
             wanted: None,
         };
         let offer = offering.offer(&ranges, store);
@@ -146,13 +127,8 @@ impl Session {
     ) -> Result<(), SessionError> {
         let offering = self.offering.as_mut().filter(|offering| offering.id == id);
         let offering = offering.ok_or(SessionError::Comparison { id })?;
-        if verdict.len() != offering.offered.len().div_ceil(8) || offering.sketch.is_some() {
-            return Err(SessionError::Comparison { id });
-        }
-        let bit = |at: usize| verdict.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
-        let offered = std::mem::take(&mut offering.offered).into_iter().enumerate();
-        let differing: Vec<_> =
-            offered.filter(|(at, _)| bit(*at)).map(|(_, range)| range).collect();
+        let differing = offering.descent.judged(verdict).filter(|_| offering.sketch.is_none());
+        let differing = differing.ok_or(SessionError::Comparison { id })?;
         let next = offering.go_on(differing, self.config.limits.frame_bytes, store);
         self.outbox.message(&next);
         Ok(())
@@ -181,21 +157,7 @@ impl Session {
 impl Offering {
     /// The next, finer offer.
     fn offer(&mut self, ranges: &[KeyRange], store: &Store) -> Message {
-        self.steps += 1;
-        let view = store.view();
-        let pieces = ranges.iter().flat_map(|range| view.split(range, BRANCHING));
-        let mut items = Vec::new();
-        for range in pieces {
-            let (cells, fingerprint) = view.holding(&range);
-            let content = if cells <= LEAF_CELLS {
-                self.told.push(range.clone());
-                Content::Cells(view.hashes(&range, &self.key).map(|(_, hash)| hash).collect())
-            } else {
-                self.offered.push((range.clone(), cells));
-                Content::Sum { cells, fingerprint }
-            };
-            items.push(Item { range, content });
-        }
+        let items = self.descent.offer(ranges, store);
         Message::Offer { id: self.id, nonce: self.nonce, items: put_items(&items) }
     }
 
@@ -208,16 +170,15 @@ impl Offering {
     ) -> Message {
         let cells: u64 = differing.iter().map(|(_, cells)| cells).sum();
         let ranges: Vec<KeyRange> = differing.into_iter().map(|(range, _)| range).collect();
-        let is_scattered = self.steps >= 2 && ranges.len() > MOST_DESCENDED;
+        let is_scattered = self.descent.steps() >= 2 && ranges.len() > MOST_DESCENDED;
         if !is_scattered {
             return self.offer(&ranges, store);
         }
-        let hashes = ranges.iter().flat_map(|range| store.view().hashes(range, &self.key));
-        let encoder = Encoder::new(self.key, hashes.map(|(_, hash)| hash));
+        let encoder =
+            Encoder::new(self.descent.key(), self.descent.tell(ranges, store).into_iter());
         // A cell that differs is two symbols, of about 1.4 coded ones each: this is one cell in eight.
         let most = usize::try_from(cells / 8 * 3).unwrap_or(usize::MAX).max(FIRST_BATCH);
         self.sketch = Some(Sketch { encoder, sent: 0, most });
-        self.told.extend(ranges);
         let nothing = Message::Sketch { id: self.id, coded: Vec::new() };
         self.batch(frame_bytes).unwrap_or(nothing)
     }
@@ -239,12 +200,7 @@ impl Offering {
         if store.lapses() != self.lapses {
             return None;
         }
-        for range in &self.told {
-            let cells = store.view().hashes(range, &self.key);
-            keys.extend(
-                cells.filter(|(_, hash)| hashes.contains(hash)).map(|(key, _)| key.clone()),
-            );
-        }
+        keys.extend(self.descent.named(&hashes, store));
         let full = KeyRange::full();
         for (range, upto) in store.view().context().segments_in(&full) {
             for (range, since) in self.since.segments_in(&range) {

@@ -8,6 +8,7 @@ use crate::document::{Context, Store};
 use crate::error::SessionError;
 use crate::inbox::Inbox;
 use crate::message::{Kind, Message};
+use crate::output::Event;
 
 /// The own questions.
 #[derive(Debug, Default)]
@@ -97,6 +98,18 @@ impl Session {
         if self.knowledge.lacks(own) {
             self.pulling.ask_at(self.now_ms.saturating_add(self.config.times.hold_ms));
         }
+    }
+
+    /// The peer cannot answer pull `id` now.
+    pub(super) fn deferred(&mut self, id: u64) -> Result<(), SessionError> {
+        if !self.pulling.is_asked(id) {
+            return Err(SessionError::UnaskedAnswer { id });
+        }
+        self.pulling.asked = None;
+        self.comparing = None;
+        self.event(Event::Deferred);
+        self.pulling.ask_at(self.now_ms.saturating_add(self.config.times.ping_ms));
+        Ok(())
     }
 
     /// Pull `id` was answered and the answer dealt with; pushes have no id and change nothing here.

@@ -10,6 +10,7 @@
 use rejoin_crdt::ReplicaId;
 
 use super::Session;
+use super::repairing::REPAIRS;
 use crate::document::{
     Context, Extract, KeyRange, Store, encode_delta_after, extract, root_fingerprint,
 };
@@ -119,6 +120,9 @@ impl Session {
     }
 
     fn answer(&mut self, id: u64, store: &Store) -> Result<(), SessionError> {
+        if self.defers(id, store) {
+            return Ok(());
+        }
         let is_audit = self.audit.is_due(self.now_ms);
         match self.extract_or_offer(id, store, is_audit)? {
             Some(extract) => self.send(id, extract),
@@ -130,6 +134,20 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// A listing says that what it does not name is gone. Whoever may have lost something does not say so.
+    fn defers(&mut self, id: u64, store: &Store) -> bool {
+        let Some((peer, base)) = self.peer().zip(self.knowledge.heard()) else { return false };
+        if !store.is_suspect() || store.below_horizon(base).is_empty() {
+            return false;
+        }
+        let is_understood = peer.features & REPAIRS != 0;
+        self.offering = None;
+        let nothing = Current { id, wants_answer: false, context: None, fingerprint: None };
+        let answer = if is_understood { Message::Later { id } } else { Message::Current(nothing) };
+        self.outbox.message(&answer);
+        true
     }
 
     fn push(&mut self, replica: ReplicaId, store: &Store) -> Result<(), SessionError> {

@@ -116,6 +116,11 @@ impl Session {
             Message::Acknowledgements { table } => self.hear_acknowledgements(&table)?,
             Message::More { id } => self.sketch_on(id)?,
             Message::Want { id, wanted } => self.wanted(id, wanted)?,
+            Message::Probe { nonce, items } => self.probed(nonce, &items, store)?,
+            Message::Finding { nonce, verdict } => self.found(nonce, &verdict, store)?,
+            Message::Differ { nonce, cells } => self.differs(nonce, cells, store)?,
+            Message::Testimony { nonce, told } => self.testified(nonce, told, store)?,
+            Message::Later { id } => self.deferred(id)?,
             Message::Close { code } => self.end(None, CloseReason::Remote { code }),
         }
         Ok(())

@@ -5,10 +5,11 @@ pub(crate) mod raw;
 
 use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
-use rejoin_crdt::{Hlc, KeyRange, ReplicaId, Transaction};
-use rejoin_sync::document::{Acknowledgements, Context, Store};
+use rejoin_crdt::{Authority, Hlc, KeyRange, Limits, Part, ReplicaId, Transaction};
+use rejoin_sync::document::{Acknowledgements, AuthorisedDelta, Context, Store};
 use rejoin_sync::{
-    CloseReason, ClusterId, Config, Event, Origin, Output, Refusal, Session, SessionError, Status,
+    CloseReason, ClusterId, Config, Difference, Event, Origin, Output, Refusal, Session,
+    SessionError, Status,
 };
 
 pub(crate) const CLUSTER: ClusterId = ClusterId([7; 16]);
@@ -53,6 +54,18 @@ pub(crate) fn register(number: u32) -> Key {
     Key::new(&("records", number).into_path(), TypeTag::Register).unwrap()
 }
 
+/// The store as it is once something has changed what it holds, without leaving a trace.
+pub(crate) fn damaged(store: &Store, damage: impl FnOnce(&mut Part<Key, Value>)) -> Store {
+    let mut state = store.delta_since(&Context::default());
+    let part = state.parts.first_mut().unwrap();
+    damage(part);
+    part.cells.retain(|cell| !cell.fresh.is_empty());
+    let state = state.validate(&Limits::default()).unwrap().authorise(&Authority::Full).unwrap();
+    let mut store = Store::new();
+    store.join(state, None).unwrap();
+    store
+}
+
 /// One end of a connection.
 pub(crate) struct End {
     pub(crate) site: usize,
@@ -66,6 +79,8 @@ pub(crate) struct End {
     /// How the next delta that is to be applied is refused.
     pub(crate) refusal: Option<Refusal>,
     pub(crate) events: Vec<Event>,
+    /// What audits have shown to the operator.
+    pub(crate) differences: Vec<Difference>,
     pub(crate) closed: Option<CloseReason>,
     pub(crate) error: Option<SessionError>,
 }
@@ -86,13 +101,15 @@ pub(crate) struct Net {
     pub(crate) links: Vec<[End; 2]>,
     pub(crate) now_ms: u64,
     begins_stalled: bool,
+    /// So many repairs are refused by the stores of all sites.
+    pub(crate) refused_repairs: usize,
 }
 
 impl Net {
     /// So many empty replicas, not connected.
     pub(crate) fn new(sites: usize) -> Self {
         let sites = (1..=sites).map(|number| Site::new(number as u128)).collect();
-        Self { sites, links: Vec::new(), now_ms: 1_000, begins_stalled: false }
+        Self { sites, links: Vec::new(), now_ms: 1_000, begins_stalled: false, refused_repairs: 0 }
     }
 
     /// Connects two sites and exchanges what can be exchanged at once.
@@ -129,6 +146,7 @@ impl Net {
                 is_store_stalled: false,
                 refusal: None,
                 events: Vec::new(),
+                differences: Vec::new(),
                 closed: None,
                 error: None,
             }
@@ -257,7 +275,7 @@ impl Net {
             moved = true;
             match output {
                 Output::Send(bytes) => self.links[link][1 - side].inbound.extend(bytes),
-                Output::Event(event) => self.links[link][side].events.push(event),
+                Output::Event(event) => self.take_event(link, side, event),
                 Output::Close(reason) => self.links[link][side].closed = Some(reason),
                 Output::Apply(delta) => self.apply(link, side, delta),
                 Output::Acknowledged(heard) => {
@@ -267,13 +285,47 @@ impl Net {
                     });
                     self.tell_acknowledged(site);
                 }
+                Output::Repair { cells, forks } => self.repair(link, side, cells, forks),
+                Output::Difference(difference) => {
+                    self.links[link][side].differences.push(*difference);
+                }
                 other => panic!("unknown output {other:?}"),
             }
         }
         moved
     }
 
-    fn apply(&mut self, link: usize, side: usize, delta: rejoin_sync::document::AuthorisedDelta) {
+    fn repair(
+        &mut self,
+        link: usize,
+        side: usize,
+        cells: AuthorisedDelta,
+        forks: Option<AuthorisedDelta>,
+    ) {
+        let now_ms = self.now_ms;
+        let end = &mut self.links[link][side];
+        let store = &mut self.sites[end.site].store;
+        if self.refused_repairs > 0 {
+            self.refused_repairs -= 1;
+            return end.session.repair_refused(store, now_ms);
+        }
+        match store.repair(cells, forks) {
+            Ok(repaired) => end.session.repaired(&repaired, store, now_ms),
+            Err(_) => end.session.repair_refused(store, now_ms),
+        }
+    }
+
+    fn take_event(&mut self, link: usize, side: usize, event: Event) {
+        let end = &mut self.links[link][side];
+        match event {
+            Event::AuditMismatch { .. } => self.sites[end.site].store.set_suspect(true),
+            Event::Equal { .. } => self.sites[end.site].store.set_suspect(false),
+            _ => {}
+        }
+        end.events.push(event);
+    }
+
+    fn apply(&mut self, link: usize, side: usize, delta: AuthorisedDelta) {
         let now_ms = self.now_ms;
         let site = self.links[link][side].site;
         if let Some(refusal) = self.links[link][side].refusal.take() {
