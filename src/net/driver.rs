@@ -215,6 +215,12 @@ impl Driver {
                     self.replica.learn_acknowledgements(&heard);
                 }
                 Output::Close(reason) => return Some(reason),
+                // Without a place for it in the log, a repair would not outlive a crash.
+                Output::Repair { .. } => {
+                    self.with_session(|session, store, now_ms| {
+                        session.repair_refused(store, now_ms);
+                    });
+                }
                 Output::Event(Event::AuditMismatch { .. }) => {
                     lock(&self.link.state).mismatches += 1;
                 }
