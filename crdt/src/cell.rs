@@ -76,11 +76,11 @@ impl<V: Clone + PartialEq> Cell<V> {
             // Whoever joins a delta has interned its authors.
             let Some(life) = lives.life(dot.replica) else { continue };
             let local = LocalDot { life, seq: dot.seq };
-            if entry.is_single_writer() {
-                self.retain(&mut turnover, |older, e| {
-                    !(e.is_single_writer() && older.life == local.life)
-                });
-            }
+            // What a replica writes takes the place of what it wrote, of its slot or of the rest. The names
+            // of a listing do not say which of the two they are, so the join sees to it.
+            self.retain(&mut turnover, |older, e| {
+                e.is_single_writer() != entry.is_single_writer() || older.life != local.life
+            });
             turnover.born.push(local);
             self.insert(local, entry.clone(), lives);
         }

@@ -336,7 +336,15 @@ impl<K: Ord + Clone, V> Part<K, V> {
         if !fresh_inside || !kept_inside {
             return Err(InvalidDelta::DotOutsideInterval { part, cell });
         }
-        if !listed.fresh.iter().all(|(dot, entry)| entry.is_well_formed(*dot, &self.upto)) {
+        let is_honest = |dot: Dot, entry: &Entry<V>| {
+            // What a tombstone has superseded is not alive beside it.
+            let over: &[Dot] = match entry {
+                Entry::Tombstone(tombstone) => &tombstone.over,
+                _ => &[],
+            };
+            entry.is_well_formed(dot, &self.upto) && !over.iter().any(|dot| listed.names(*dot))
+        };
+        if !listed.fresh.iter().all(|(dot, entry)| is_honest(*dot, entry)) {
             return Err(InvalidDelta::Entry { part, cell });
         }
         let limit = limits.dots_per_life_in_cell;
@@ -357,6 +365,13 @@ impl<K: Ord + Clone, V> Part<K, V> {
             .chain(listed.kept.iter().copied())
             .map(|d| d.replica)
             .collect();
+        let fresh_values = listed.fresh.iter().filter(|(_, entry)| !entry.is_single_writer());
+        let mut writers: SmallVec<[ReplicaId; 4]> =
+            fresh_values.map(|(dot, _)| dot.replica).collect();
+        writers.sort_unstable();
+        if writers.chunk_by(|a, b| a == b).any(|dots| dots.len() >= limit) {
+            return true;
+        }
         owners.sort_unstable();
         owners.chunk_by(|a, b| a == b).any(|dots| dots.len() + usize::from(!has_slots) > limit)
     }

@@ -541,11 +541,14 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             Entry::Tombstone(tombstone) => Some(&tombstone.over),
             _ => None,
         });
+        // A tombstone supersedes no slot, whatever a liar writes into its list.
+        let removable = || cell.entries().filter(|(_, entry)| !entry.is_single_writer());
+        let is_alive = |dot: &Dot| removable().any(|(live, _)| live == *dot);
         let mut superseded = over.flatten();
         let is_outlived = |(dot, entry): (Dot, &Entry<V>)| {
             entry.yields_to_range_tombstone() && self.is_buried(key, dot)
         };
-        superseded.all(|dot| !self.holds(key, *dot)) && !cell.entries().any(is_outlived)
+        !superseded.any(is_alive) && !cell.entries().any(is_outlived)
     }
 
     /// Invariant I2 for one cell.
