@@ -14,7 +14,7 @@ use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError, PlaceTooLarge};
 use rejoin_crdt::{
     AuthorisedDelta, Authority, Context, Dot, InvalidDelta, JoinError, Limits, ReplicaId,
-    StaleTransaction, Unauthorised,
+    StaleTransaction, Unauthorised, Violation,
 };
 use rejoin_storage::{Disk, DiskError, StorageError, Token, TokenPlace};
 #[cfg(feature = "env")]
@@ -597,6 +597,15 @@ impl Replica {
             report.unchanged += batch.value.unchanged;
         }
         Ok(report)
+    }
+
+    /// Looks whether what is here contradicts itself: every invariant that a single replica can be asked
+    /// about. Costs the whole document.
+    ///
+    /// # Errors
+    /// The first rule that does not hold: a bug, or damage. Nothing was changed.
+    pub fn verify(&self) -> Result<(), Violation<Key>> {
+        self.shared.document().store().verify(self.shared.claimed_identity())
     }
 
     /// The state of this replica in a few numbers.

@@ -110,30 +110,64 @@ impl Judge {
         self.history.replace(at, knowledge);
     }
 
+    /// A subtree was deleted by these dots, each with the places that it concerns.
+    pub(crate) fn deleted_by(&mut self, at: usize, deletions: &[(Dot, Vec<usize>)]) {
+        self.txn += 1;
+        for (dot, places) in deletions {
+            let op = self.history.delete_subtree(at, self.txn, places);
+            self.dots.push((op, *dot));
+        }
+    }
+
+    /// Somebody who has not issued anything yet, with this context.
+    pub(crate) fn add(&mut self, context: &Context<Key>) -> usize {
+        let at = self.history.add_replica(self.history.nothing());
+        self.believe(at, context);
+        at
+    }
+
+    /// The dots of all operations, with whether a context claims each of them wherever it concerns
+    /// something.
+    pub(crate) fn claims<'a>(
+        &'a self,
+        context: &'a Context<Key>,
+    ) -> impl Iterator<Item = (Dot, bool)> + 'a {
+        let claims = move |op: OpId, dot: Dot| {
+            let places = self.history.operations()[op.0].seen.keys();
+            places.into_iter().all(|place| context.at(&self.places[*place].key).contains(dot))
+        };
+        self.dots.iter().map(move |&(op, dot)| (dot, claims(op, dot)))
+    }
+
     /// Compares one replica with the oracle at every place.
     pub(crate) fn compare(&self, at: usize, site: &Site) -> Result<(), Difference> {
-        let view = site.view();
+        self.compare_view(at, &site.view())?;
+        if !planted::any_planted()
+            && let Err(violation) = site.store().verify(Some(site.replica))
+        {
+            return Err(Symptom::Invariant.says(format!("invariant {violation}")));
+        }
+        Ok(())
+    }
+
+    /// Compares what a reader finds with the oracle at every place.
+    pub(crate) fn compare_view(&self, at: usize, view: &DocumentView) -> Result<(), Difference> {
         for (index, place) in self.places.iter().enumerate() {
             let expected = self.history.value(at, index);
-            let found = read(&view, place);
+            let found = read(view, place);
             if found != expected {
                 let Place { kind, path, .. } = place;
                 let what = format!("{kind:?} {path} reads {found:?}, must be {expected:?}");
                 return Err(Symptom::Value.says(what));
             }
             if place.kind == Kind::LwwRegister || place.kind == Kind::MvRegister {
-                self.compare_siblings(at, index, &view)?;
+                self.compare_siblings(at, index, view)?;
             }
         }
         if !view.cells().is_hydrating()
             && let Some(torn) = self.history.torn(at)
         {
             return Err(Symptom::Torn.says(format!("a part of a transaction is visible: {torn:?}")));
-        }
-        if !planted::any_planted()
-            && let Err(violation) = site.store().verify(Some(site.replica))
-        {
-            return Err(Symptom::Invariant.says(format!("invariant {violation}")));
         }
         Ok(())
     }

@@ -13,6 +13,7 @@
 
 mod collecting;
 mod exhaustive;
+mod faults;
 mod judge;
 mod laws;
 mod network;
@@ -25,6 +26,7 @@ mod world;
 
 pub use collecting::Collecting;
 pub use exhaustive::{Counterexample, Model, Visited};
+pub use faults::{Faults, Mark, Marks};
 pub use laws::Mix;
 pub use network::Network;
 pub use replay::{Fault, Lane, ParseReplayError, Replay};
@@ -54,4 +56,12 @@ pub fn run_sessions(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
 /// Says what differed from the oracle, at which step.
 pub fn run_collecting(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
     Replay::new(Lane::Collecting, seed, shape).run()
+}
+
+/// Runs one history of whole replicas to which everything happens, and returns what it did.
+///
+/// # Errors
+/// Says what differed from the oracle, was lost, or ended without a reason, at which step.
+pub fn run_faults(seed: u64, shape: &Shape) -> Result<Tally, Failure> {
+    Replay::new(Lane::Faults, seed, shape).run()
 }

@@ -14,6 +14,7 @@ use fastrand::Rng;
 use thiserror::Error;
 
 use crate::collecting::Collecting;
+use crate::faults::Faults;
 use crate::network::Network;
 use crate::report::{Failure, Tally};
 use crate::world::{Shape, World};
@@ -42,6 +43,8 @@ pub enum Lane {
     Sessions,
     /// Deltas and acknowledgements; removals are collected.
     Collecting,
+    /// Whole replicas with disks, clocks, members and links, and everything that can break.
+    Faults,
 }
 
 /// Something unkind that can be switched off. A lane that does not have it does not mind.
@@ -65,6 +68,24 @@ pub enum Fault {
     Stall,
     /// Replicas stop and load what they have saved.
     Reload,
+    /// Machines lose power, in the middle of a write or of a recovery too.
+    Crash,
+    /// Disks fail to sync, or are full.
+    Disk,
+    /// Bits flip on disks.
+    Damage,
+    /// Bits flip on the way.
+    Corrupt,
+    /// Clocks jump, stand still, drift, and go back.
+    Clock,
+    /// Disks are lost, or set back to a backup.
+    Loss,
+    /// Disks are copied, and both copies go on.
+    Clone,
+    /// Machines are away for long.
+    Away,
+    /// Members come and go.
+    Members,
 }
 
 /// Why a text is no replay. Nothing was run.
@@ -96,7 +117,7 @@ pub enum ParseReplayError {
         key: &'static str,
     },
     /// There is no such lane.
-    #[error("`lane` is none of `deltas`, `sessions` and `collecting`")]
+    #[error("`lane` is none of `deltas`, `sessions`, `collecting` and `faults`")]
     Lane,
     /// There is no such fault.
     #[error("`calm` names an unknown fault, or one twice")]
@@ -149,6 +170,9 @@ impl Replay {
             Lane::Collecting => self
                 .play(Collecting::of(self), Collecting::skip, Collecting::step, Collecting::heal)
                 .map(Collecting::into_tally),
+            Lane::Faults => self
+                .play(Faults::of(self), Faults::skip, Faults::step, Faults::heal)
+                .map(Faults::into_tally),
         }
     }
 
@@ -179,7 +203,7 @@ impl Replay {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 18] = [
         Self::Skew,
         Self::Drop,
         Self::Duplicate,
@@ -189,6 +213,15 @@ impl Fault {
         Self::Fragment,
         Self::Stall,
         Self::Reload,
+        Self::Crash,
+        Self::Disk,
+        Self::Damage,
+        Self::Corrupt,
+        Self::Clock,
+        Self::Loss,
+        Self::Clone,
+        Self::Away,
+        Self::Members,
     ];
 
     const fn name(self) -> &'static str {
@@ -202,13 +235,22 @@ impl Fault {
             Self::Fragment => "fragment",
             Self::Stall => "stall",
             Self::Reload => "reload",
+            Self::Crash => "crash",
+            Self::Disk => "disk",
+            Self::Damage => "damage",
+            Self::Corrupt => "corrupt",
+            Self::Clock => "clock",
+            Self::Loss => "loss",
+            Self::Clone => "clone",
+            Self::Away => "away",
+            Self::Members => "members",
         }
     }
 }
 
 impl Lane {
     /// Every lane.
-    pub const ALL: [Self; 3] = [Self::Deltas, Self::Sessions, Self::Collecting];
+    pub const ALL: [Self; 4] = [Self::Deltas, Self::Sessions, Self::Collecting, Self::Faults];
 
     /// What the command line and the corpus call this lane.
     pub const fn name(self) -> &'static str {
@@ -216,6 +258,7 @@ impl Lane {
             Self::Deltas => "deltas",
             Self::Sessions => "sessions",
             Self::Collecting => "collecting",
+            Self::Faults => "faults",
         }
     }
 }

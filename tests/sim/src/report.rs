@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::AddAssign;
 
+use crate::faults::Marks;
+
 /// Counts of what happened, to assert that histories are worth running.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
@@ -54,6 +56,10 @@ pub struct Tally {
     pub below_horizon: u64,
     /// Members that retired.
     pub retired: u64,
+    /// What else happened, where everything can break.
+    pub marks: Marks,
+    /// What was said and what came of it, as one number: two runs of a history have the same.
+    pub digest: u64,
 }
 
 impl AddAssign for Tally {
@@ -82,6 +88,8 @@ impl AddAssign for Tally {
         self.idle_collections += other.idle_collections;
         self.below_horizon += other.below_horizon;
         self.retired += other.retired;
+        self.marks += other.marks;
+        self.digest = self.digest.rotate_left(1) ^ other.digest;
     }
 }
 
@@ -126,6 +134,12 @@ pub enum Symptom {
     Horizon,
     /// Replicas did not become equal.
     Diverged,
+    /// Something that was durable is gone.
+    Lost,
+    /// A life goes on that must not, or ended without a reason; or one dot was used twice.
+    Identity,
+    /// A healthy disk does not open, or does not take a write.
+    Storage,
 }
 
 /// A difference to the oracle.

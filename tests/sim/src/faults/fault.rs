@@ -1,0 +1,233 @@
+//! What breaks.
+
+use rejoin_storage::{Disk, FaultPlan, Slot};
+
+use super::machine::Machine;
+use super::wire::Wire;
+use super::{Faults, MOST_CLONES, Mark};
+use crate::replay::Fault;
+use crate::report::{Failure, Symptom};
+
+impl Faults {
+    /// Lets one of the things happen that can happen in this history.
+    pub(super) fn break_something(&mut self, at: usize) -> Result<(), Failure> {
+        let Some(fault) = self.rng.choice(self.weather.clone()) else { return Ok(()) };
+        match fault {
+            Fault::Drop => self.cut(),
+            Fault::Partition => self.part(at),
+            Fault::Stall => self.stall(),
+            Fault::Reload => self.reload(at),
+            Fault::Crash => self.fail_power(at),
+            Fault::Disk => self.fail_disk(at),
+            Fault::Damage => self.damage(at),
+            Fault::Corrupt => self.corrupt(),
+            Fault::Clock => self.break_clock(at),
+            Fault::Loss => self.lose(at),
+            Fault::Clone => self.clone_machine(at),
+            Fault::Away => self.go_away(at),
+            Fault::Members => self.change_members(at),
+            Fault::Skew | Fault::Duplicate | Fault::Delay | Fault::Partial | Fault::Fragment => {
+                Ok(())
+            }
+        }
+    }
+
+    /// A connection breaks.
+    fn cut(&mut self) -> Result<(), Failure> {
+        let wire = self.rng.usize(..self.wires.len());
+        let machines = self.wires[wire].machines;
+        let in_rounds = machines.iter().any(|at| self.machines[*at].known.uniform().is_none());
+        if self.wires[wire].hang_up(&mut self.tally.marks) {
+            self.reach(Mark::Cut);
+            if in_rounds {
+                self.reach(Mark::RoundInterrupted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Some machines cannot talk to the others for a while: in both directions, or in one, or one of them
+    /// to nobody.
+    fn part(&mut self, at: usize) -> Result<(), Failure> {
+        let until = self.step + self.rng.u64(5..40);
+        let kind = self.rng.u8(..3);
+        let side: Vec<bool> = match kind {
+            0 => (0..self.machines.len()).map(|other| other == at).collect(),
+            _ => self.machines.iter().map(|_| self.rng.bool()).collect(),
+        };
+        for wire in &mut self.wires {
+            for (from, to) in [(0, 1), (1, 0)] {
+                let (sender, receiver) = (side[wire.machines[from]], side[wire.machines[to]]);
+                if sender != receiver && (kind != 2 || sender) {
+                    wire.blocked_until[from] = until;
+                }
+            }
+        }
+        self.tally.partitions += 1;
+        match kind {
+            0 => self.reach(Mark::Isolated),
+            2 => self.reach(Mark::OneWay),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// One direction of a connection carries nothing for a while.
+    fn stall(&mut self) -> Result<(), Failure> {
+        let (wire, end) = (self.rng.usize(..self.wires.len()), self.rng.usize(..2));
+        self.wires[wire].blocked_until[end] = self.step + self.rng.u64(1..40);
+        Ok(())
+    }
+
+    /// A machine stops in good order and starts again.
+    fn reload(&mut self, at: usize) -> Result<(), Failure> {
+        if !self.machines[at].is_running() {
+            return Ok(());
+        }
+        self.tally.reloads += 1;
+        self.close(at);
+        self.start(at)
+    }
+
+    /// A machine loses power: in the middle of a write, mostly.
+    fn fail_power(&mut self, at: usize) -> Result<(), Failure> {
+        if !self.machines[at].is_running() {
+            return Ok(());
+        }
+        let was_in_trouble = std::mem::replace(&mut self.machines[at].in_trouble, true);
+        let disk = self.machines[at].disk.clone();
+        let what = self.rng.u8(..6);
+        if what > 0 {
+            disk.power_off_after(self.rng.u64(..4));
+        }
+        match what {
+            0 => {}
+            1..4 => self.write(at)?,
+            4 => self.delete_subtree(at)?,
+            _ => self.hear(at)?,
+        }
+        self.crash(at);
+        self.machines[at].in_trouble = was_in_trouble;
+        if was_in_trouble { Ok(()) } else { self.start(at) }
+    }
+
+    /// A machine receives everything that is on its way to it.
+    fn hear(&mut self, at: usize) -> Result<(), Failure> {
+        for wire in 0..self.wires.len() {
+            if let Some(end) = self.wires[wire].end_of(at) {
+                self.deliver(wire, 1 - end, usize::MAX)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A disk fails to sync now and then, or has hardly any room, until somebody takes care of it.
+    fn fail_disk(&mut self, at: usize) -> Result<(), Failure> {
+        let machine = &mut self.machines[at];
+        if machine.in_trouble || !machine.is_running() {
+            return Ok(());
+        }
+        let used = Slot::BOTH.map(|slot| machine.disk.len_bytes(slot).unwrap_or(0));
+        let plan = match self.rng.bool() {
+            true => FaultPlan { failing_syncs_per_mille: self.rng.u64(50..600), ..FaultPlan::NONE },
+            false => FaultPlan {
+                capacity_bytes: used.iter().sum::<u64>() + self.rng.u64(..1_500),
+                ..FaultPlan::NONE
+            },
+        };
+        machine.disk.set_plan(plan);
+        machine.in_trouble = true;
+        machine.starts_at = self.step + self.rng.u64(3..20);
+        Ok(())
+    }
+
+    /// A bit flips on a disk. It shows when the disk is read: soon, or at some later start.
+    fn damage(&mut self, at: usize) -> Result<(), Failure> {
+        self.machines[at].disk.flip_bit();
+        self.machines[at].is_damaged = true;
+        if !self.machines[at].is_running() || self.rng.u8(..3) == 0 {
+            return Ok(());
+        }
+        if self.rng.bool() { self.close(at) } else { self.crash(at) }
+        if self.machines[at].in_trouble { Ok(()) } else { self.start(at) }
+    }
+
+    /// A bit flips on the way.
+    fn corrupt(&mut self) -> Result<(), Failure> {
+        let has_bytes = |wire: &Wire| {
+            wire.ends.as_ref().is_some_and(|ends| ends.iter().any(|end| !end.pipe.is_empty()))
+        };
+        let wires = (0..self.wires.len()).filter(|wire| has_bytes(&self.wires[*wire]));
+        let Some(wire) = self.rng.choice(wires.collect::<Vec<_>>()) else { return Ok(()) };
+        self.wires[wire].is_corrupt = true;
+        for end in self.wires[wire].ends.iter_mut().flatten() {
+            let at = self.rng.usize(..end.pipe.len().max(1));
+            if let Some(byte) = end.pipe.get_mut(at) {
+                *byte ^= 1 << self.rng.u8(..8);
+            }
+        }
+        self.deliver(wire, 0, usize::MAX)?;
+        self.deliver(wire, 1, usize::MAX)
+    }
+
+    fn break_clock(&mut self, at: usize) -> Result<(), Failure> {
+        self.machines[at].clock.break_it(&mut self.rng);
+        self.reach(Mark::ClockSet);
+        Ok(())
+    }
+
+    /// A disk is lost, or put back to an old snapshot; before that, a snapshot is made.
+    fn lose(&mut self, at: usize) -> Result<(), Failure> {
+        let machine = &self.machines[at];
+        let Some(replica) = machine.replica().cloned() else { return Ok(()) };
+        if machine.in_trouble {
+            return Ok(());
+        }
+        if machine.backup.is_none() && self.rng.bool() {
+            let backup = replica.snapshot();
+            let backup = backup.or_else(|e| self.fail(at, Symptom::Storage.says(e.to_string())))?;
+            self.machines[at].backup = Some(backup);
+            return Ok(());
+        }
+        drop(replica);
+        if self.rng.bool() { self.close(at) } else { self.crash(at) }
+        let backup = self.machines[at].backup.take();
+        self.replace_disk(at, backup.as_deref())?;
+        if self.rng.bool() {
+            return self.start(at);
+        }
+        self.machines[at].starts_at = self.step + self.rng.u64(10..40);
+        Ok(())
+    }
+
+    /// A disk is copied, without the place of the token, and both copies go on. Not while a write of
+    /// unknown outcome stands on it: what the process sees of that may never become durable, and the copy
+    /// would have it.
+    fn clone_machine(&mut self, at: usize) -> Result<(), Failure> {
+        let machine = &self.machines[at];
+        let is_plain = machine.is_reliable() && !machine.in_trouble && machine.unknown.is_none();
+        if !is_plain || self.machines.len() >= self.replay.shape.sites + MOST_CLONES {
+            return Ok(());
+        }
+        let disk = machine.disk.copy(self.rng.u64(..));
+        let mut copy = Machine::new(disk, self.rng.fork(), machine.index, machine.is_guest);
+        copy.known = machine.known.clone();
+        copy.clock.advance(self.now_ms);
+        let number = self.machines.len();
+        let others = self.rng.choose_multiple(0..number, 2);
+        self.wires.extend(others.into_iter().map(|other| Wire::new(other, number)));
+        self.machines.push(copy);
+        self.reach(Mark::Cloned);
+        self.start(number)
+    }
+
+    /// A machine is away for long.
+    fn go_away(&mut self, at: usize) -> Result<(), Failure> {
+        if self.machines[at].is_running() && !self.machines[at].in_trouble {
+            self.close(at);
+            self.machines[at].starts_at = self.step + self.rng.u64(15..60);
+            self.reach(Mark::Away);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! Members come and go.
+//!
+//! Whoever is retired by others is gone: its disk is lost, or it writes under another id by now. A member
+//! that still writes closes itself.
+
+use rejoin::{Committed, MemberError, MemberState, ReplicaId, TransactError};
+
+use super::{Faults, Mark};
+use crate::replay::Fault;
+use crate::report::{Failure, Symptom};
+
+impl Faults {
+    /// The first machine founds the document, and admits some of the others at once.
+    pub(super) fn found(&mut self) -> Result<(), Failure> {
+        let Some(replica) = self.machines[0].replica().cloned() else { return Ok(()) };
+        let before = self.before(0);
+        let founded = replica.found_cluster("site 0");
+        self.changed_members(0, &before, founded)?;
+        for at in 1..self.machines.len() {
+            if !self.machines[at].is_guest && self.rng.u8(..4) > 0 {
+                self.admit(0, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a machine knows any members, and whether it is an active one.
+    pub(super) fn standing(&self, at: usize) -> (bool, bool) {
+        let machine = &self.machines[at];
+        let (Some(replica), Some(life)) = (machine.replica(), machine.life) else {
+            return (false, false);
+        };
+        let view = replica.view();
+        let is_active = view.members().state_of(life) == Some(MemberState::Active);
+        (view.members().is_managed(), is_active)
+    }
+
+    /// A machine changes the member list, or tries to.
+    pub(super) fn change_members(&mut self, at: usize) -> Result<(), Failure> {
+        let (is_known, is_active) = self.standing(at);
+        if !is_known || (!is_active && self.rng.u8(..4) > 0) {
+            return Ok(());
+        }
+        match self.rng.u8(..8) {
+            0..5 => {
+                let whom = self.rng.usize(..self.machines.len());
+                if self.machines[whom].is_guest { Ok(()) } else { self.admit(at, whom) }
+            }
+            5..7 => self.retire(at),
+            _ if self.is_on(Fault::Members) => self.close_itself(at),
+            _ => Ok(()),
+        }
+    }
+
+    /// A machine admits another one, in the place of its former life if it had one.
+    pub(super) fn admit(&mut self, at: usize, whom: usize) -> Result<(), Failure> {
+        let Some(life) = self.identify(whom) else { return Ok(()) };
+        let Some(replica) = self.machines[at].replica().cloned() else { return Ok(()) };
+        let closes = self.machines[whom].former.filter(|former| {
+            self.dead.contains(former) && replica.view().members().state_of(*former).is_some()
+        });
+        let before = self.before(at);
+        let admitted = replica.admit(life, &format!("site {whom}"), closes);
+        if admitted.is_ok() {
+            self.reach(if closes.is_some() { Mark::AdmittedAgain } else { Mark::Admitted });
+        }
+        self.changed_members(at, &before, admitted)
+    }
+
+    /// A machine retires a life that nobody goes on with.
+    fn retire(&mut self, at: usize) -> Result<(), Failure> {
+        let Some(replica) = self.machines[at].replica().cloned() else { return Ok(()) };
+        let members = replica.members().into_iter();
+        let gone = members.filter(|member| {
+            self.dead.contains(&member.life) && member.state != MemberState::Retired
+        });
+        let gone: Vec<ReplicaId> = gone.map(|member| member.life).collect();
+        let Some(life) = self.rng.choice(gone) else { return Ok(()) };
+        let before = self.before(at);
+        let retired = replica.retire_member(life);
+        if retired.is_ok() {
+            self.reach(Mark::Retired);
+        }
+        self.changed_members(at, &before, retired)
+    }
+
+    /// A member closes itself: it writes no member-only type any more.
+    fn close_itself(&mut self, at: usize) -> Result<(), Failure> {
+        let Some(life) = self.identify(at) else { return Ok(()) };
+        let Some(replica) = self.machines[at].replica().cloned() else { return Ok(()) };
+        let before = self.before(at);
+        let closed = replica.close_member(life);
+        if closed.is_ok() {
+            self.reach(Mark::Closed);
+        }
+        self.changed_members(at, &before, closed)
+    }
+
+    fn changed_members<T>(
+        &mut self,
+        at: usize,
+        before: &super::write::Before,
+        result: Result<Committed<T>, TransactError<MemberError>>,
+    ) -> Result<(), Failure> {
+        match result {
+            Ok(committed) => {
+                if let Some(last) = committed.last {
+                    self.claim(at, last.replica, last.seq - 1, last.seq)?;
+                    self.machines[at].has_written = true;
+                }
+            }
+            Err(TransactError::Storage(error)) => {
+                self.not_durable(at, error, before, Vec::new())?;
+            }
+            Err(TransactError::Aborted(MemberError::NotAMember { .. }))
+                if self.standing(at) == (true, false) =>
+            {
+                self.reach(Mark::AdmissionRefused);
+            }
+            Err(TransactError::Aborted(
+                MemberError::AlreadyAdmitted { .. } | MemberError::LastActive { .. },
+            )) => self.reach(Mark::AdmissionRefused),
+            Err(error) => {
+                let what = format!("a change of the member list was refused: {error}");
+                return self.fail(at, Symptom::WriteRefused.says(what));
+            }
+        }
+        self.check(at)?;
+        self.settle(at)
+    }
+}

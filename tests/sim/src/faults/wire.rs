@@ -1,0 +1,65 @@
+//! Connections between machines: bytes in order in both directions, until they break.
+
+use std::collections::VecDeque;
+
+use rejoin::link::{Config, Link};
+use rejoin_sync::Kind;
+
+use super::mark::{Mark, Marks};
+
+/// The place of a connection between two machines, and the sessions at both ends while it is up.
+pub(super) struct Wire {
+    pub(super) machines: [usize; 2],
+    pub(super) ends: Option<[End; 2]>,
+    /// Until which step each direction carries nothing.
+    pub(super) blocked_until: [u64; 2],
+    /// Whether bytes of this connection were damaged.
+    pub(super) is_corrupt: bool,
+}
+
+/// One side of a connection.
+pub(super) struct End {
+    pub(super) link: Link,
+    /// What this side has sent and the other has not received.
+    pub(super) pipe: VecDeque<u8>,
+}
+
+impl Wire {
+    pub(super) const fn new(a: usize, b: usize) -> Self {
+        Self { machines: [a, b], ends: None, blocked_until: [0; 2], is_corrupt: false }
+    }
+
+    /// Which end a machine has.
+    pub(super) fn end_of(&self, machine: usize) -> Option<usize> {
+        self.machines.iter().position(|at| *at == machine)
+    }
+
+    /// Breaks the connection; what was on the way is gone. Returns whether there was one.
+    pub(super) fn hang_up(&mut self, marks: &mut Marks) -> bool {
+        self.is_corrupt = false;
+        let Some(ends) = self.ends.take() else { return false };
+        for end in &ends {
+            let (sent, received) = (end.link.status().sent, end.link.status().received);
+            let used = |kind: Kind| sent.of(kind) > 0 || received.of(kind) > 0;
+            if used(Kind::Offer) {
+                marks.reach(Mark::Compared);
+            }
+            if used(Kind::Sketch) {
+                marks.reach(Mark::Sketched);
+            }
+        }
+        true
+    }
+}
+
+/// The configuration of one end. Small limits, so that catching up takes rounds and shows its
+/// intermediate states.
+pub(super) fn config(seed: u64, cells_per_delta: usize) -> Config {
+    let mut config = Config::new(rejoin::link::ClusterId([0; 16]));
+    config.seed = seed;
+    config.limits.cells_per_delta = cells_per_delta;
+    // Within the time of a small history.
+    (config.times.hello_ms, config.times.pull_ms, config.times.ping_ms) = (2_000, 4_000, 1_000);
+    (config.times.audit_ms, config.times.tell_ms) = (3_000, 300);
+    config
+}
