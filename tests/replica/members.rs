@@ -33,6 +33,49 @@ fn members_come_and_go() {
     assert_eq!(sites, ["berlin", "lima"]);
 }
 
+/// A founder that has admitted many, and its state in deltas of one cell.
+fn founder_in_rounds(newcomer: &Replica) -> (Replica, Vec<Vec<u8>>) {
+    let limits = rejoin::Limits { cells_per_delta: 1, ..rejoin::Limits::default() };
+    let founder = Replica::builder().limits(limits).try_in_memory().unwrap();
+    founder.found_cluster("berlin").unwrap();
+    founder.admit(newcomer.identity(), "lima", None).unwrap();
+    for site in 0..30 {
+        founder.admit(Replica::in_memory().identity(), &format!("site {site}"), None).unwrap();
+    }
+    let rounds = founder.deltas_since(&newcomer.context()).unwrap();
+    (founder, rounds)
+}
+
+#[test]
+fn a_member_list_may_come_in_rounds_before_the_founder_is_in_it() {
+    let newcomer = Replica::in_memory();
+    let (founder, rounds) = founder_in_rounds(&newcomer);
+    assert!(rounds.len() > 30);
+    for round in &rounds {
+        newcomer.apply(round).unwrap();
+    }
+    assert_eq!(newcomer.members(), founder.members());
+}
+
+#[test]
+fn a_member_that_has_a_part_of_the_list_does_not_change_it() {
+    let newcomer = Replica::in_memory();
+    let (founder, rounds) = founder_in_rounds(&newcomer);
+    for round in &rounds {
+        if newcomer.context() == founder.context() {
+            break;
+        }
+        let changed = newcomer.admit(Replica::in_memory().identity(), "quito", None);
+        let refused = matches!(
+            changed,
+            Err(TransactError::Aborted(MemberError::NotAMember { .. } | MemberError::Hydrating))
+        );
+        assert!(refused, "{changed:?}");
+        newcomer.apply(round).unwrap();
+    }
+    newcomer.admit(Replica::in_memory().identity(), "quito", None).unwrap();
+}
+
 #[test]
 fn a_delta_of_an_unadmitted_life_is_refused_and_nothing_changes() {
     let (a, _) = cluster();

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use crate::delta::Delta;
-use crate::document::member::{Admission, admissions, admitted_life, members_range};
+use crate::document::member::{Admission, admission_key, admissions, admitted_life, members_range};
 use crate::dot::{Dot, Seq};
 use crate::path::{Key, TypeTag};
 use crate::planted::{Bug, planted};
@@ -111,6 +111,15 @@ pub(super) fn check(
     if here.by_life.is_empty() { both.check_store(store) } else { Ok(()) }
 }
 
+/// Whether the place where the author of `dot` was admitted is here as far as its change `dot`, once the
+/// delta is joined. In a list that comes in rounds what a member did may come before its admission.
+fn has_reached(store: &Store<Key, Value>, delta: &Delta<Key, Value>, dot: Dot) -> bool {
+    let place = admission_key(dot.replica);
+    let part = delta.parts.iter().find(|part| part.range.contains(&place));
+    store.view().context().at(&place).contains(dot)
+        || part.is_some_and(|part| part.upto.contains(dot))
+}
+
 fn check_deletions(delta: &Delta<Key, Value>) -> Result<(), Inadmissible> {
     let reserved = members_range();
     let mut tombstones = delta.parts.iter().flat_map(|part| &part.range_tombstones);
@@ -199,8 +208,11 @@ impl Admissions {
             for cell in part.cells.iter().filter(|cell| needs_admission(&cell.key)) {
                 let here = store.view().context().at(&cell.key);
                 let mut news = cell.fresh.iter().map(|(dot, _)| *dot);
-                let refused =
-                    news.find(|dot| !here.contains(*dot) && !self.allow(dot.replica, &part.upto));
+                let is_refused = |dot: &Dot| {
+                    let is_early = cell.key.is_reserved() && !has_reached(store, delta, *dot);
+                    !here.contains(*dot) && !self.allow(dot.replica, &part.upto) && !is_early
+                };
+                let refused = news.find(is_refused);
                 if let Some(Dot { replica, seq }) = refused {
                     return Err(Inadmissible::NotAdmitted { replica, seq });
                 }

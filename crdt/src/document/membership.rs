@@ -5,7 +5,9 @@
 
 use thiserror::Error;
 
-use crate::document::member::{Admission, Member, MemberState, Members, admission_key, state_key};
+use crate::document::member::{
+    Admission, Member, MemberState, Members, admission_key, members_range, state_key,
+};
 use crate::document::read::Source;
 use crate::document::{Tx, WriteError};
 use crate::dot::Dot;
@@ -20,8 +22,9 @@ pub enum MemberError {
     /// A document is founded once.
     #[error("the document has members already: ask one of them to admit this replica")]
     AlreadyFounded,
-    /// A founder must know all lives that ever wrote; one that is catching up does not yet.
-    #[error("this replica is catching up: found when it has everything")]
+    /// A founder must know all lives that ever wrote, and who changes the list all that its sponsor had of
+    /// the list; a replica that is catching up does not yet.
+    #[error("this replica is catching up: change the members when it has everything")]
     Hydrating,
     /// Only an active member changes the list.
     #[error("{replica} is no active member ({})", described(*state))]
@@ -127,8 +130,8 @@ impl MembersMut<'_, '_> {
     /// [`MemberState::Closing`] in the same transaction. Returns the admission.
     ///
     /// # Errors
-    /// When this replica is no active member, the life was admitted before, the former life never was,
-    /// or the name of the site is too large. Nothing was changed.
+    /// When this replica is no active member or is catching up, the life was admitted before, the former
+    /// life never was, or the name of the site is too large. Nothing was changed.
     pub fn admit(
         &mut self,
         life: ReplicaId,
@@ -175,12 +178,18 @@ impl MembersMut<'_, '_> {
         Members { source: Source::Tx(self.tx) }
     }
 
+    /// Only an active member changes the list, and only where it has caught up with its admission: with a
+    /// part of the list it would admit who was admitted before, and be refused by those who know.
     fn check_sponsor(&self) -> Result<(), MemberError> {
-        let replica = self.tx.replica();
-        match self.read().state_of(replica) {
-            Some(MemberState::Active) => Ok(()),
-            state => Err(MemberError::NotAMember { replica, state }),
+        let (replica, members) = (self.tx.replica(), self.read());
+        let state = members.state_of(replica);
+        if state != Some(MemberState::Active) {
+            return Err(MemberError::NotAMember { replica, state });
         }
+        let (context, list) = (self.tx.inner.store().view().context(), members_range());
+        let has_reached =
+            context.segments_in(&list).all(|(_, seen)| members.admit_at(replica, seen));
+        has_reached.then_some(()).ok_or(MemberError::Hydrating)
     }
 
     fn known(&self, life: ReplicaId) -> Result<MemberState, MemberError> {
