@@ -172,7 +172,11 @@ impl Faults {
         }
         self.become_equal()?;
         (0..self.machines.len()).try_for_each(|at| self.collect(at))?;
-        self.become_equal()
+        self.become_equal()?;
+        for wire in &mut self.wires {
+            wire.hang_up(&mut self.tally.marks);
+        }
+        Ok(())
     }
 
     /// What was done.

@@ -148,7 +148,11 @@ impl Faults {
         if !self.machines[at].is_running() || self.rng.u8(..3) == 0 {
             return Ok(());
         }
-        if self.rng.bool() { self.close(at) } else { self.crash(at) }
+        if self.rng.bool() {
+            self.close(at)
+        } else {
+            self.crash(at)
+        }
         if self.machines[at].in_trouble { Ok(()) } else { self.start(at) }
     }
 
@@ -190,7 +194,11 @@ impl Faults {
             return Ok(());
         }
         drop(replica);
-        if self.rng.bool() { self.close(at) } else { self.crash(at) }
+        if self.rng.bool() {
+            self.close(at)
+        } else {
+            self.crash(at)
+        }
         let backup = self.machines[at].backup.take();
         self.replace_disk(at, backup.as_deref())?;
         if self.rng.bool() {

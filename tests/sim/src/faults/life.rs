@@ -27,7 +27,11 @@ impl Faults {
     pub(super) fn repair(&mut self, at: usize) -> Result<(), Failure> {
         self.machines[at].mend();
         if self.machines[at].in_trouble {
-            if self.rng.bool() { self.close(at) } else { self.crash(at) }
+            if self.rng.bool() {
+                self.close(at)
+            } else {
+                self.crash(at)
+            }
             self.machines[at].in_trouble = false;
         }
         if self.machines[at].is_running() { Ok(()) } else { self.start(at) }
@@ -119,7 +123,7 @@ impl Faults {
         }
         let machine = &self.machines[at];
         if is_new == (machine.life == Some(replica.identity()))
-            || (is_new && machine.was_closed && machine.has_written)
+            || (is_new && machine.was_closed && machine.has_written && machine.is_reliable())
             || (!is_new && machine.is_replaced)
         {
             let what = format!("the life of {:?} does not follow {recovery:?}", machine.life);
@@ -202,11 +206,12 @@ impl Faults {
         let deltas = self.machines[at].replica().and_then(|r| r.deltas_since(known).ok());
         let is_own = |dot: Dot| dot.replica == life && dot.seq > before;
         let (mut ranges, mut cells) = (Vec::<(Dot, Vec<usize>)>::new(), Vec::new());
-        let add = |into: &mut Vec<(Dot, Vec<usize>)>, dot: Dot, places: Vec<usize>| {
-            match into.iter_mut().find(|(known, _)| *known == dot) {
-                Some((_, known)) => known.extend(places),
-                None => into.push((dot, places)),
-            }
+        let add = |into: &mut Vec<(Dot, Vec<usize>)>, dot: Dot, places: Vec<usize>| match into
+            .iter_mut()
+            .find(|(known, _)| *known == dot)
+        {
+            Some((_, known)) => known.extend(places),
+            None => into.push((dot, places)),
         };
         for bytes in deltas.unwrap_or_default() {
             let Ok(delta) = wire::decode_delta(&bytes, &Limits::default()) else { continue };
@@ -247,11 +252,7 @@ impl Faults {
     }
 
     /// A stopped machine gets another disk: an empty one, or one with an old snapshot.
-    pub(super) fn replace_disk(
-        &mut self,
-        at: usize,
-        backup: Option<&[u8]>,
-    ) -> Result<(), Failure> {
+    pub(super) fn replace_disk(&mut self, at: usize, backup: Option<&[u8]>) -> Result<(), Failure> {
         let mut disk = FaultyDisk::new(self.rng.u64(..), FaultPlan::NONE);
         match backup.map(|backup| rejoin::restore(&mut disk, backup)) {
             None => self.reach(Mark::DiskLost),

@@ -118,7 +118,9 @@ impl Faults {
                 self.reach(Mark::AdmissionRefused);
             }
             Err(TransactError::Aborted(
-                MemberError::AlreadyAdmitted { .. } | MemberError::LastActive { .. },
+                MemberError::AlreadyAdmitted { .. }
+                | MemberError::LastActive { .. }
+                | MemberError::Hydrating,
             )) => self.reach(Mark::AdmissionRefused),
             Err(error) => {
                 let what = format!("a change of the member list was refused: {error}");

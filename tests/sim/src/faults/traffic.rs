@@ -23,12 +23,7 @@ impl Faults {
     }
 
     /// Hands up to `most` bytes that one end has sent to the other.
-    pub(super) fn deliver(
-        &mut self,
-        wire: usize,
-        from: usize,
-        most: usize,
-    ) -> Result<(), Failure> {
+    pub(super) fn deliver(&mut self, wire: usize, from: usize, most: usize) -> Result<(), Failure> {
         let (step, now_ms) = (self.step, self.now_ms);
         let Wiring { machines, ends } = self.wiring(wire);
         let Some((ends, blocked_until)) = ends else { return Ok(()) };
@@ -80,8 +75,7 @@ impl Faults {
             }
             if self.machines[at].has_told() {
                 self.tally.applied += 1;
-                self.tally.segmented +=
-                    u64::from(self.machines[at].known.uniform().is_none());
+                self.tally.segmented += u64::from(self.machines[at].known.uniform().is_none());
                 self.check(at)?;
             }
             match output {
