@@ -48,6 +48,10 @@ const STEP_MS: u64 = 150;
 /// More rounds than any network of this size needs to become equal.
 const MOST_ROUNDS: u32 = 1_000;
 
+/// So many registers more are in the document of a large history: enough that two sides compare what they
+/// have before they list it.
+const LARGE: u32 = 700;
+
 /// Machines that copies of others may add.
 const MOST_CLONES: usize = 2;
 
@@ -65,6 +69,8 @@ pub struct Faults {
     weather: Vec<Fault>,
     /// Whether the document has members.
     is_managed: bool,
+    /// Whether the document has many registers that nobody looks at.
+    is_large: bool,
     /// Which machine writes under each life.
     owners: BTreeMap<ReplicaId, usize>,
     /// Every dot that was used.
@@ -88,8 +94,11 @@ impl Faults {
         let Replay { seed, shape, .. } = *replay;
         let places = universe(&mut generator(seed, PLACES), shape.groups, shape.places_per_group);
         let mut rng = generator(seed, WEATHER);
-        let is_managed = rng.u8(..6) > 0;
-        let weather = Fault::ALL.into_iter().filter(|fault| rng.bool() && replay.has(*fault));
+        let is_large = rng.u8(..64) == 0;
+        let is_managed = is_large || rng.u8(..6) > 0;
+        let absences = [Fault::Away, Fault::Loss, Fault::Clone];
+        let happens = |fault: &Fault| rng.bool() || (is_large && absences.contains(fault));
+        let weather = Fault::ALL.into_iter().filter(happens).filter(|fault| replay.has(*fault));
         let weather = weather.collect();
         let wires = topology(&mut rng, shape.sites);
         let mut rng = generator(seed, SITES);
@@ -105,6 +114,7 @@ impl Faults {
             judge: Judge::new(0, places),
             weather,
             is_managed,
+            is_large,
             owners: BTreeMap::new(),
             used: BTreeSet::new(),
             burnt: BTreeSet::new(),
@@ -137,6 +147,7 @@ impl Faults {
         }
         let at = self.rng.usize(..self.machines.len());
         match self.rng.u16(..1000) {
+            0..100 if self.is_large => self.scatter(at, 60),
             0..280 => self.write(at),
             280..310 => self.delete_subtree(at),
             310..620 => self.carry(),
@@ -196,7 +207,10 @@ impl Faults {
             return Ok(());
         }
         (0..self.machines.len()).try_for_each(|at| self.start(at))?;
-        if self.is_managed { self.found() } else { Ok(()) }
+        if self.is_managed {
+            self.found()?;
+        }
+        if self.is_large { self.scatter(0, LARGE) } else { Ok(()) }
     }
 
     /// Lets everybody talk until all have the same.
@@ -264,7 +278,10 @@ impl Faults {
         self.judge.believe(index, &machine.known);
         let compared = self.judge.compare_view(index, &replica.view());
         compared.or_else(|what| self.fail(at, what))?;
-        if !planted::any_planted()
+        // It walks over the whole document.
+        let is_due = !self.is_large || self.rng.u8(..16) == 0;
+        if is_due
+            && !planted::any_planted()
             && let Err(violation) = replica.verify()
         {
             let what = format!("invariant {violation}");

@@ -138,7 +138,12 @@ impl Faults {
         machine.disk.set_plan(plan);
         machine.in_trouble = true;
         machine.starts_at = self.step + self.rng.u64(3..20);
-        Ok(())
+        if self.rng.u8(..3) > 0 {
+            return Ok(());
+        }
+        // An operator who tries a restart first.
+        if self.rng.bool() { self.close(at) } else { self.crash(at) }
+        self.start(at)
     }
 
     /// A bit flips on a disk. It shows when the disk is read: soon, or at some later start.

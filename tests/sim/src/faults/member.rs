@@ -1,10 +1,12 @@
 //! Members come and go.
 //!
 //! Whoever is retired by others is gone: its disk is lost, or it writes under another id by now. A member
-//! that still writes closes itself.
+//! that still writes closes itself. Nobody is retired whose last changes only others than its sponsor
+//! have: when they turn up later, a removal that they are concurrent with may have been collected.
 
-use rejoin::{Committed, MemberError, MemberState, ReplicaId, TransactError};
+use rejoin::{Committed, KeyRange, MemberError, MemberState, ReplicaId, TransactError};
 
+use super::machine::Machine;
 use super::{Faults, Mark};
 use crate::replay::Fault;
 use crate::report::{Failure, Symptom};
@@ -57,7 +59,7 @@ impl Faults {
         let Some(life) = self.identify(whom) else { return Ok(()) };
         let Some(replica) = self.machines[at].replica().cloned() else { return Ok(()) };
         let closes = self.machines[whom].former.filter(|former| {
-            self.dead.contains(former) && replica.view().members().state_of(*former).is_some()
+            self.is_gone(at, *former) && replica.view().members().state_of(*former).is_some()
         });
         let before = self.before(at);
         let admitted = replica.admit(life, &format!("site {whom}"), closes);
@@ -67,12 +69,23 @@ impl Faults {
         self.changed_members(at, &before, admitted)
     }
 
+    /// Whether nobody goes on with a life, and a machine has everything of it that anybody has.
+    fn is_gone(&self, at: usize, life: ReplicaId) -> bool {
+        let full = KeyRange::full();
+        let had = |machine: &Machine| {
+            let vectors = machine.known.segments_in(&full);
+            vectors.map(|(_, vector)| vector.seq(life)).max().unwrap_or(0)
+        };
+        let most = self.machines.iter().map(had).max().unwrap_or(0);
+        self.dead.contains(&life) && self.machines[at].known.floor().seq(life) >= most
+    }
+
     /// A machine retires a life that nobody goes on with.
     fn retire(&mut self, at: usize) -> Result<(), Failure> {
         let Some(replica) = self.machines[at].replica().cloned() else { return Ok(()) };
         let members = replica.members().into_iter();
         let gone = members.filter(|member| {
-            self.dead.contains(&member.life) && member.state != MemberState::Retired
+            self.is_gone(at, member.life) && member.state != MemberState::Retired
         });
         let gone: Vec<ReplicaId> = gone.map(|member| member.life).collect();
         let Some(life) = self.rng.choice(gone) else { return Ok(()) };

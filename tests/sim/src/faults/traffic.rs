@@ -173,7 +173,8 @@ impl Faults {
         }
         let now_ms = self.now_ms;
         let ends = [left, right].map(|replica| {
-            let config = config(self.rng.u64(..), 1 + self.rng.usize(..8));
+            let least = if self.is_large { 250 } else { 1 };
+            let config = config(self.rng.u64(..), least + self.rng.usize(..8 * least));
             End { link: Link::with(replica, config, now_ms), pipe: VecDeque::new() }
         });
         self.wires[wire].ends = Some(ends);

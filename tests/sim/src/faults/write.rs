@@ -5,7 +5,7 @@ use rejoin_oracle::Op;
 use rejoin_storage::{DiskError, recover};
 
 use super::machine::Unknown;
-use super::{Faults, Mark};
+use super::{Faults, LARGE, Mark};
 use crate::report::{Failure, Symptom};
 use crate::workload::{is_member_only, operation, perform, subtree};
 
@@ -58,6 +58,46 @@ impl Faults {
             Err(TransactError::Storage(error)) => self.not_durable(at, error, &before, done)?,
             Err(error) => {
                 let what = format!("a small write of {life} was refused: {error:?}");
+                return self.fail(at, Symptom::WriteRefused.says(what));
+            }
+        }
+        self.check(at)?;
+        self.settle(at)
+    }
+
+    /// Writes or deletes some of the many registers of a large history, in which nobody looks at single
+    /// ones: that all are equal in the end shows in the fingerprint.
+    pub(super) fn scatter(&mut self, at: usize, share: u32) -> Result<(), Failure> {
+        let Some(life) = self.identify(at) else { return Ok(()) };
+        let Some(replica) = self.machines[at].replica().cloned() else { return Ok(()) };
+        let before = self.before(at);
+        let (rng, deletes) = (&mut self.rng, share < LARGE);
+        let result = replica.transact(|tx| {
+            for number in 0..LARGE {
+                if rng.u32(..LARGE) >= share {
+                    continue;
+                }
+                let mut register = tx.register(("many", number));
+                if deletes && rng.bool() {
+                    register.delete()?;
+                } else {
+                    register.set(rng.u32(..))?;
+                }
+            }
+            Ok::<(), WriteError>(())
+        });
+        match result {
+            Ok(committed) => {
+                if let Some(last) = committed.last {
+                    self.claim(at, life, last.seq - 1, last.seq)?;
+                    self.machines[at].has_written = true;
+                }
+            }
+            Err(TransactError::Storage(error)) => {
+                self.not_durable(at, error, &before, Vec::new())?;
+            }
+            Err(error) => {
+                let what = format!("a large write was refused: {error:?}");
                 return self.fail(at, Symptom::WriteRefused.says(what));
             }
         }
