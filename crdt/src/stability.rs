@@ -30,7 +30,8 @@ pub struct Stability {
     ended: VersionVector,
     /// What all active members have acknowledged; `None` if there are none.
     floor: Option<VersionVector>,
-    /// What any active member has acknowledged, and everything that ended lives have written.
+    /// What any active member has acknowledged, everything that ended lives have written, and everything
+    /// that closed ones have written of what only members write.
     ceiling: VersionVector,
 }
 
@@ -46,6 +47,13 @@ impl Stability {
         let mut ceiling = ended.clone();
         acknowledged.values().for_each(|seen| ceiling.join(seen));
         Self { acknowledged, ended, floor, ceiling }
+    }
+
+    /// The same with lives that write nothing in which a removal beats a concurrent write any more, and go
+    /// on with the rest: nobody waits for them, and `last` is what they may have written of it.
+    pub fn with_closed(mut self, last: &VersionVector) -> Self {
+        self.ceiling.join(last);
+        self
     }
 
     /// Whether every active member has acknowledged `dot`. Without a member nothing is.

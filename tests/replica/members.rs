@@ -33,6 +33,20 @@ fn members_come_and_go() {
     assert_eq!(sites, ["berlin", "lima"]);
 }
 
+#[test]
+fn a_reset_of_a_closed_member_that_goes_on_counting_is_not_forgotten() {
+    let (a, b) = cluster();
+    b.transact(|tx| tx.counter("visits").add(9)).unwrap();
+    exchange(&a, &b);
+    b.close_member(b.identity()).unwrap();
+    exchange(&a, &b);
+    a.transact(|tx| tx.counter("visits").reset()).unwrap();
+    a.collect().unwrap();
+    b.transact(|tx| tx.counter("visits").add(2)).unwrap();
+    exchange(&a, &b);
+    assert_eq!((a.view().counter("visits").value(), b.view().counter("visits").value()), (2, 2));
+}
+
 /// A founder that has admitted many, and its state in deltas of one cell.
 fn founder_in_rounds(newcomer: &Replica) -> (Replica, Vec<Vec<u8>>) {
     let limits = rejoin::Limits { cells_per_delta: 1, ..rejoin::Limits::default() };

@@ -72,7 +72,9 @@ impl Members<'_> {
     /// where nothing is ever collected.
     ///
     /// A life that is closing, closed or retired counts like an active one until every active member has
-    /// acknowledged that; then it has ended, and its last change is the greatest that any of them has.
+    /// acknowledged that. Then it writes no member-only type any more; a retired one has ended, and its last
+    /// change is the greatest that any of them has. One that is only closed goes on with the other types
+    /// like a guest, so a reset of its counters is not forgotten.
     pub fn stability(self, acknowledged: &Acknowledgements) -> Option<Stability> {
         let members: Vec<Member> = self.iter().collect();
         let seen_by = |life: ReplicaId| acknowledged.of(life).cloned().unwrap_or_default();
@@ -86,17 +88,19 @@ impl Members<'_> {
             return None;
         }
         let actives = counted.clone();
-        let mut ended = VersionVector::new();
+        let (mut ended, mut closed) = (VersionVector::new(), VersionVector::new());
         for leaving in members.iter().filter(|member| member.state != MemberState::Active) {
             let news = self.state_dots(leaving.life);
             if actives.iter().all(|(_, seen)| news.iter().all(|dot| seen.contains(*dot))) {
                 let last = actives.iter().map(|(_, seen)| seen.seq(leaving.life)).max();
-                ended.advance(leaving.life, last.unwrap_or(0));
+                let is_gone = leaving.state == MemberState::Retired;
+                let into = if is_gone { &mut ended } else { &mut closed };
+                into.advance(leaving.life, last.unwrap_or(0));
             } else {
                 counted.push((leaving.life, seen_by(leaving.life)));
             }
         }
-        Some(Stability::new(counted, ended))
+        Some(Stability::new(counted, ended).with_closed(&closed))
     }
 
     /// The active members who have not acknowledged all of `own`, each with the number of changes that
