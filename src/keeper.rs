@@ -28,6 +28,10 @@ const DELTA: u8 = 1;
 /// The first byte of a record: a version vector follows, under which removals were collected.
 const HORIZON: u8 = 2;
 
+/// The first byte of a record: what a peer holds of some cells, from which they were repaired. The length
+/// of the cells in four bytes, least significant first, the cells, and the forks if there are any.
+const REPAIR: u8 = 3;
+
 /// How a replica was found when it was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Recovery {
@@ -212,6 +216,19 @@ impl Keeper {
         self.write(Write::Append(record(DELTA, &bytes)))
     }
 
+    /// Makes a repair durable that has been made.
+    #[cfg(feature = "sync")]
+    pub(crate) fn keep_repair(
+        &mut self,
+        cells: &Delta<Key, Value>,
+        forks: Option<&Delta<Key, Value>>,
+    ) -> Result<(), StorageError> {
+        let cells = wire::encode_delta(cells);
+        let len = u32::try_from(cells.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let forks = forks.map(wire::encode_delta).unwrap_or_default();
+        self.write(Write::Append(record(REPAIR, &[&len[..], &cells, &forks].concat())))
+    }
+
     /// Makes a horizon durable that is about to be raised.
     pub(crate) fn keep_horizon(&mut self, horizon: &VersionVector) -> Result<(), StorageError> {
         self.write(Write::Append(record(HORIZON, &wire::encode_version_vector(horizon))))
@@ -282,11 +299,27 @@ fn replay(
             document.inherit_horizon(&horizon);
             Ok(())
         }
+        Some((&REPAIR, content)) => {
+            replay_repair(document, content, now_ms);
+            Ok(())
+        }
         other => {
             let kind = other.map_or(0, |(kind, _)| *kind);
             Err(RecoverError::UnknownKind { record, kind })
         }
     }
+}
+
+/// A repair that cannot be made again is found again by the next audit.
+fn replay_repair(document: &mut Document, content: &[u8], now_ms: u64) -> Option<()> {
+    let limits = own_limits();
+    let read = |bytes: &[u8]| {
+        let delta = wire::decode_delta(bytes, &limits).ok()?;
+        delta.validate(&limits).ok()?.authorise(&Authority::Full).ok()
+    };
+    let (len, rest) = content.split_first_chunk()?;
+    let (cells, forks) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)?;
+    document.repair(read(cells)?, read(forks), now_ms).ok().map(drop)
 }
 
 /// What comes from the own log was within the limits when it was written.

@@ -41,6 +41,8 @@ mod membership;
 #[cfg(feature = "net")]
 pub mod net;
 mod observer;
+#[cfg(feature = "sync")]
+mod repair;
 mod replica;
 mod shared;
 

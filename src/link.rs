@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rejoin_crdt::ReplicaId;
 use rejoin_sync::{CloseReason, Output, Refusal, Session};
-pub use rejoin_sync::{ClusterId, Config, Event, SessionError, Status};
+pub use rejoin_sync::{ClusterId, Config, Difference, Event, SessionError, Status};
 
 use crate::{ApplyError, DocumentStore, Origin, Replica};
 
@@ -62,6 +62,8 @@ pub enum LinkOutput {
     Send(Vec<u8>),
     /// Something happened, for status and metrics.
     Event(Event),
+    /// A cell that an audit found to differ, as both sides hold it: for an operator. It is being repaired.
+    Difference(Box<Difference>),
     /// The session has ended: send what is left and close the connection. The last output.
     Close(CloseReason),
 }
@@ -124,7 +126,14 @@ impl Link {
         loop {
             match self.session.poll_output()? {
                 Output::Send(bytes) => return Some(LinkOutput::Send(bytes)),
-                Output::Event(event) => return Some(LinkOutput::Event(event)),
+                Output::Event(event) => {
+                    match event {
+                        Event::AuditMismatch { .. } => self.replica.suspect(true),
+                        Event::Equal { .. } => self.replica.suspect(false),
+                        _ => {}
+                    }
+                    return Some(LinkOutput::Event(event));
+                }
                 Output::Apply(delta) => {
                     let joined = self.replica.join(delta, Origin::Remote(Some(self.number)));
                     self.turn(now_ms, |session, store, now_ms| match joined {
@@ -134,6 +143,17 @@ impl Link {
                 }
                 Output::Acknowledged(heard) => {
                     self.replica.learn_acknowledgements(&heard);
+                }
+                Output::Repair { cells, forks } => {
+                    let origin = Origin::Remote(Some(self.number));
+                    let repaired = self.replica.repair(cells, forks, origin);
+                    self.turn(now_ms, |session, store, now_ms| match &repaired {
+                        Ok(repaired) => session.repaired(repaired, store, now_ms),
+                        Err(_) => session.repair_refused(store, now_ms),
+                    });
+                }
+                Output::Difference(difference) => {
+                    return Some(LinkOutput::Difference(difference));
                 }
                 Output::Close(reason) => {
                     self.note_fork(&reason);

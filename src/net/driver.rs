@@ -18,7 +18,10 @@ use tokio::task::{JoinError, JoinHandle};
 use super::backoff::Backoff;
 use super::{Link, Shared, describe, lock};
 use crate::env;
-use crate::{Applied, ApplyError, DocumentStore, Origin, Replica, ReplicaId};
+use crate::path::Key;
+use crate::repair::RepairRefused;
+use crate::value::Value;
+use crate::{Applied, ApplyError, DocumentStore, Origin, Repaired, Replica, ReplicaId};
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -100,11 +103,10 @@ struct Driver {
     clock: env::Monotonic,
     writer: OwnedWriteHalf,
     unsent: VecDeque<u8>,
-    joining: Option<Joining>,
+    /// A delta that is being joined; the session hands out the next one when it knows of this one.
+    joining: Option<JoinHandle<Result<Applied, ApplyError>>>,
+    repairing: Option<JoinHandle<Result<Repaired<Key, Value>, RepairRefused>>>,
 }
-
-/// A delta that is being joined; the session hands out the next one when it knows of this one.
-type Joining = JoinHandle<Result<Applied, ApplyError>>;
 
 impl Driver {
     fn new(
@@ -114,7 +116,16 @@ impl Driver {
         writer: OwnedWriteHalf,
     ) -> Self {
         let own = replica.identity();
-        Self { link, replica, own, clock, writer, unsent: VecDeque::new(), joining: None }
+        Self {
+            link,
+            replica,
+            own,
+            clock,
+            writer,
+            unsent: VecDeque::new(),
+            joining: None,
+            repairing: None,
+        }
     }
 
     /// Returns why it ended.
@@ -153,6 +164,12 @@ impl Driver {
                     }
                 }
                 joined = finished(&mut self.joining) => self.joined(joined),
+                repaired = finished(&mut self.repairing) => self.with_session(|session, store, now_ms| {
+                    match &repaired {
+                        Ok(Ok(repaired)) => session.repaired(repaired, store, now_ms),
+                        Ok(Err(_)) | Err(_) => session.repair_refused(store, now_ms),
+                    }
+                }),
                 () = wake.notified() => self.changed(changes.swap(0, Ordering::AcqRel)),
                 () = tokio::time::sleep(deadline) => self.with_session(|session, store, now_ms| {
                     session.handle_timeout(store, now_ms);
@@ -215,18 +232,28 @@ impl Driver {
                     self.replica.learn_acknowledgements(&heard);
                 }
                 Output::Close(reason) => return Some(reason),
-                // Without a place for it in the log, a repair would not outlive a crash.
-                Output::Repair { .. } => {
-                    self.with_session(|session, store, now_ms| {
-                        session.repair_refused(store, now_ms);
-                    });
+                Output::Repair { cells, forks } => {
+                    let (replica, origin) =
+                        (self.replica.clone(), Origin::Remote(Some(self.link.number)));
+                    let repair = move || replica.repair(cells, forks, origin);
+                    self.repairing = Some(tokio::task::spawn_blocking(repair));
                 }
                 Output::Event(Event::AuditMismatch { .. }) => {
                     lock(&self.link.state).mismatches += 1;
+                    self.suspect(true);
                 }
+                Output::Event(Event::Equal { .. }) => self.suspect(false),
                 // Whatever else happened shows in the status of the session.
                 _ => {}
             }
+        }
+    }
+
+    /// Notes what an audit has found, on a thread that may wait for the writer.
+    fn suspect(&self, is_suspect: bool) {
+        if self.replica.shared.document().store().is_suspect() != is_suspect {
+            let replica = self.replica.clone();
+            tokio::task::spawn_blocking(move || replica.suspect(is_suspect));
         }
     }
 
@@ -264,7 +291,7 @@ impl Driver {
 }
 
 /// Completes when the join under way has; never if there is none.
-async fn finished(joining: &mut Option<Joining>) -> Result<Result<Applied, ApplyError>, JoinError> {
+async fn finished<T>(joining: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
     let Some(join) = joining else { return std::future::pending().await };
     let joined = join.await;
     *joining = None;

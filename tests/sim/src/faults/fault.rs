@@ -142,7 +142,11 @@ impl Faults {
             return Ok(());
         }
         // An operator who tries a restart first.
-        if self.rng.bool() { self.close(at) } else { self.crash(at) }
+        if self.rng.bool() {
+            self.close(at)
+        } else {
+            self.crash(at)
+        }
         self.start(at)
     }
 

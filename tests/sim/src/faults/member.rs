@@ -84,9 +84,8 @@ impl Faults {
     fn retire(&mut self, at: usize) -> Result<(), Failure> {
         let Some(replica) = self.machines[at].replica().cloned() else { return Ok(()) };
         let members = replica.members().into_iter();
-        let gone = members.filter(|member| {
-            self.is_gone(at, member.life) && member.state != MemberState::Retired
-        });
+        let gone = members
+            .filter(|member| self.is_gone(at, member.life) && member.state != MemberState::Retired);
         let gone: Vec<ReplicaId> = gone.map(|member| member.life).collect();
         let Some(life) = self.rng.choice(gone) else { return Ok(()) };
         let before = self.before(at);

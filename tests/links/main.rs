@@ -1,0 +1,135 @@
+//! Replicas that talk by links: what a peer that lies, or that is damaged, can do to others.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it does not expect"
+)]
+
+use rejoin::link::{ClusterId, Event, Link, LinkOutput};
+use rejoin::path::{IntoPath, Key, TypeTag};
+use rejoin::{
+    Authority, Context, Coverage, Delta, Limits, MemoryPlace, Part, Replica, VersionVector, wire,
+};
+
+/// Lets two replicas talk until both are silent, for so many milliseconds. Returns what happened.
+fn talk(a: &Replica, b: &Replica, ms: u64) -> Vec<Event> {
+    let mut ends = [a, b].map(|replica| Link::new(replica.clone(), ClusterId([7; 16]), 1, 0));
+    let mut events = Vec::new();
+    for now_ms in (0..=ms).step_by(100) {
+        loop {
+            let mut is_silent = true;
+            for at in 0..2 {
+                while let Some(output) = ends[at].poll(now_ms) {
+                    is_silent = false;
+                    match output {
+                        LinkOutput::Send(bytes) => ends[1 - at].receive(&bytes, now_ms),
+                        LinkOutput::Event(event) => events.push(event),
+                        _ => {}
+                    }
+                }
+            }
+            if is_silent {
+                break;
+            }
+        }
+        ends.iter_mut().for_each(|end| end.timeout(now_ms));
+    }
+    events
+}
+
+fn set(replica: &Replica, path: &str, value: &str) {
+    replica.transact(|tx| tx.register(path).set(value)).unwrap();
+}
+
+fn get(replica: &Replica, path: &str) -> Option<String> {
+    replica.view().register(path).get().unwrap()
+}
+
+/// A delta that says, in good form, that its reader has seen `seq` changes of `victim`, and brings none.
+fn claim(victim: &Replica, seq: u64) -> Vec<u8> {
+    let part = Part {
+        range: rejoin::KeyRange::full(),
+        base: VersionVector::new(),
+        upto: [(victim.identity(), seq)].into_iter().collect(),
+        coverage: Coverage::Difference,
+        cells: Vec::new(),
+        range_tombstones: Vec::new(),
+    };
+    let horizon = VersionVector::new();
+    wire::encode_delta(&Delta { parts: vec![part], horizon, fingerprint: None })
+}
+
+#[test]
+fn a_lie_about_what_others_have_written_is_found_by_audit_and_mended() {
+    let (honest, fooled) = (Replica::in_memory(), Replica::in_memory());
+    set(&honest, "a", "1");
+    set(&honest, "b", "2");
+    // The liar tells the one that it has seen both changes, so that it will never ask for them.
+    fooled.apply(&claim(&honest, 2)).unwrap();
+    assert_eq!(get(&fooled, "a"), None);
+    let events = talk(&honest, &fooled, 5_000);
+    assert!(events.iter().any(|event| matches!(event, Event::AuditMismatch { .. })));
+    assert_eq!(get(&fooled, "a").as_deref(), Some("1"));
+    assert_eq!(get(&fooled, "b").as_deref(), Some("2"));
+    assert_eq!(
+        get(&honest, "a").as_deref(),
+        Some("1"),
+        "nothing is removed for its absence elsewhere"
+    );
+}
+
+#[test]
+fn a_lie_about_changes_that_were_never_made_costs_an_id_and_no_data() {
+    let (honest, fooled) = (Replica::in_memory(), Replica::in_memory());
+    set(&honest, "a", "1");
+    let old = honest.identity();
+    fooled.apply(&claim(&honest, 1_000)).unwrap();
+    talk(&honest, &fooled, 2_000);
+    assert_eq!(honest.status().given_up, [old], "somebody knows more of this id than it made");
+    set(&honest, "b", "under the new id");
+    talk(&honest, &fooled, 5_000);
+    assert_eq!(get(&fooled, "b").as_deref(), Some("under the new id"));
+    assert_eq!(honest.context(), fooled.context());
+}
+
+#[test]
+fn a_store_that_has_lost_a_value_gets_it_back_and_keeps_it_over_a_restart() {
+    let (whole, disk) = (Replica::in_memory(), rejoin_storage::FaultyDisk::new(1, NO_FAULTS));
+    let place = MemoryPlace::default();
+    let open = || Replica::builder().open_on(disk.clone(), place.clone()).unwrap();
+    (0..40).for_each(|key| set(&whole, &format!("key {key}"), "value"));
+    whole.transact(|tx| tx.register("key 7").delete().map(drop)).unwrap();
+    // The state of the whole one without two of its cells: what damage leaves behind.
+    let mut state =
+        wire::decode_delta(&whole.delta_since(&Context::default()).unwrap(), &Limits::default())
+            .unwrap();
+    let lost = Key::new(&"key 3".into_path(), TypeTag::Register).unwrap();
+    let removed = Key::new(&"key 7".into_path(), TypeTag::Register).unwrap();
+    state.parts[0].cells.retain(|cell| cell.key != lost && cell.key != removed);
+    assert!(
+        state.clone().validate(&Limits::default()).unwrap().authorise(&Authority::Full).is_ok()
+    );
+    let damaged = open();
+    damaged.apply(&wire::encode_delta(&state)).unwrap();
+    assert_eq!(get(&damaged, "key 3"), None);
+    assert_eq!(damaged.context(), whole.context());
+
+    let events = talk(&whole, &damaged, 5_000);
+    assert!(events.iter().any(|event| matches!(event, Event::AuditMismatch { .. })));
+    assert!(
+        matches!(events.last(), Some(Event::Equal { .. } | Event::Repaired { .. })),
+        "{events:?}"
+    );
+    let as_it_was = |replica: &Replica| {
+        assert_eq!(get(replica, "key 3").as_deref(), Some("value"));
+        assert_eq!(get(replica, "key 7"), None, "what was removed stays removed");
+        assert_eq!(get(replica, "key 39").as_deref(), Some("value"));
+    };
+    as_it_was(&damaged);
+    as_it_was(&whole);
+    drop(damaged);
+    as_it_was(&open());
+}
+
+const NO_FAULTS: rejoin_storage::FaultPlan = rejoin_storage::FaultPlan::NONE;
