@@ -84,8 +84,9 @@ pub enum Coverage {
     Difference,
     /// Every cell, with the names of all its dots; the sender holds nothing else in the range.
     Complete,
-    /// Every cell in which the two sides differ, with the names of all its dots; in the others both
-    /// were found to hold the same dots.
+    /// Every cell with a dot outside `base`, and every cell in which the two sides differ, with the names
+    /// of all its dots; in the others both were found to hold the same dots inside `base`. What the
+    /// receiver has got beyond `base` meanwhile and the sender has seen and does not list, is gone.
     Differing,
 }
 

@@ -21,7 +21,7 @@ pub use fork::Fork;
 pub use repair::{RepairError, Repaired, Testimony};
 pub use verify::Violation;
 
-use crate::cell::{Cell, Turnover};
+use crate::cell::{Cell, CellRef, Turnover};
 use crate::context::Context;
 use crate::delta::{AuthorisedDelta, Coverage, Delta, Part};
 use crate::delta_cell::DeltaCell;
@@ -348,7 +348,9 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if planted(Bug::ContextGrowsFirst) {
             self.view.context.join(&part.range, &part.upto);
         }
-        for cell in &part.cells {
+        // By the index as it is now: cells that are joined get their rows at the end.
+        let gained = self.gained_unlisted(&part);
+        for cell in part.cells.iter().chain(&gained) {
             self.join_cell(cell, &part, index, commit);
         }
         if part.coverage == Coverage::Complete {
@@ -402,6 +404,23 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             index.take(&sent.key, turnover, &self.view.lives);
             commit.cells.push(ChangedCell { key: sent.key.clone(), is_new, dots });
         }
+    }
+
+    /// The cells with a dot beyond the base of a part of differing cells that it does not list. Its sender
+    /// compared them as they were before; of what came since, it holds nothing that it has seen.
+    fn gained_unlisted(&self, part: &Part<K, V>) -> Vec<DeltaCell<K, V>> {
+        if part.coverage != Coverage::Differing {
+            return Vec::new();
+        }
+        let is_listed = |key: &K| part.cells.binary_search_by(|cell| cell.key.cmp(key)).is_ok();
+        let segments = self.view.context.segments_in(&part.range);
+        let gained = segments.flat_map(|(range, own)| self.changed_since(&part.base, own, &range));
+        let as_before = |key: K| {
+            let dots = self.view.cell(&key).into_iter().flat_map(CellRef::entries);
+            let kept = dots.map(|(dot, _)| dot).filter(|dot| part.base.contains(*dot)).collect();
+            DeltaCell { key, fresh: SmallVec::new(), kept }
+        };
+        gained.filter(|key| !is_listed(key)).map(as_before).collect()
     }
 
     /// The cells that a complete part does not list are empty at its sender.

@@ -137,6 +137,28 @@ fn writes_on_both_sides_while_they_compare_are_not_lost() {
 }
 
 #[test]
+fn what_a_third_one_brings_while_two_compare_does_not_come_back() {
+    for turns in 0..12 {
+        let mut net = two_that_were_equal(1_000);
+        delete(&mut net.sites[0], (0..1_000).step_by(30));
+        net.sites[0].write(2_000, "new");
+        collect(&mut net.sites[0]);
+        net.sites.push(Site::new(3));
+        let link = net.connect_stalled(0, 2);
+        for turn in 0..turns {
+            net.release(link, 1 - turn % 2);
+        }
+        // It has what was deleted, and says so by a context that the first one covers.
+        net.connect(1, 2);
+        net.end(link, 0).is_stalled = false;
+        net.end(link, 1).is_stalled = false;
+        net.advance(2_000);
+        net.assert_converged();
+        assert_eq!(net.sites[2].store.view().cell_count(), 967);
+    }
+}
+
+#[test]
 fn a_listing_in_rounds_goes_on_where_it_was() {
     let mut net = two_that_were_equal(2_000);
     delete(&mut net.sites[0], (0..2_000).filter(|key| key % 2 != 0));

@@ -196,7 +196,14 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let keys: Box<dyn Iterator<Item = &K>> = match coverage {
             Coverage::Difference => self.changed_keys(&base, &upto, &range),
             Coverage::Complete => Box::new(self.view.range(&range).map(|(key, _)| key)),
-            Coverage::Differing => Box::new(differing.iter().filter(|key| range.contains(key))),
+            Coverage::Differing => {
+                let differing = differing.iter().filter(|key| range.contains(key));
+                let changed = self.changed_keys(&base, &upto, &range);
+                let mut keys: Vec<&K> = changed.chain(differing).collect();
+                keys.sort_unstable();
+                keys.dedup();
+                Box::new(keys.into_iter())
+            }
         };
         let (mut cells, mut cut) = (Vec::new(), None);
         for key in keys {

@@ -8,8 +8,9 @@
 //!
 //! Both sides go on changing meanwhile, and no snapshot is kept: what changed here since the exchange
 //! began is listed too, by its dots. Something that left without a dot ([`lapses`]) ends the exchange
-//! with a listing. What changed at the peer since it compared is beyond what this side has seen, or
-//! came with the dots that say so, and needs no listing.
+//! with a listing. What changed at the peer since it compared is beyond the context that it had when the
+//! exchange began, and that is the base of the answer: what the peer has got beyond it from others, and
+//! this side has seen and forgotten, goes when the answer is joined.
 //!
 //! [`lapses`]: rejoin_crdt::Store::lapses
 
@@ -45,6 +46,8 @@ pub(crate) struct Offering {
     id: u64,
     nonce: [u8; 16],
     descent: Descent,
+    /// The peer's context when it began, by its own words.
+    base: Context,
     /// The own context when it began.
     since: Context,
     /// What had left without a dot when it began.
@@ -82,14 +85,16 @@ impl Session {
         let Some((peer, base)) = self.peer().zip(self.knowledge.heard()) else { return Ok(None) };
         let (limits, can_compare) = (peer.limits, peer.features & COMPARES != 0);
         if let Some(offering) = self.offering.take_if(|offering| offering.wanted.is_some()) {
+            let base = offering.base.clone();
             if let Some(keys) = offering.differing(store) {
-                return Ok(fit(store.delta_differing(base, &keys), &limits)?);
+                return Ok(fit(store.delta_differing(&base, &keys), &limits)?);
             }
         } else if can_compare {
             let below = store.below_horizon(base);
             let cells: u64 = below.iter().map(|range| store.view().holding(range).0).sum();
             if cells >= OFFERED_CELLS {
-                self.begin(id, below, store);
+                let base = base.clone();
+                self.begin(id, base, below, store);
                 return Ok(None);
             }
         }
@@ -102,12 +107,13 @@ impl Session {
         self.offering.as_ref().is_some_and(|offering| offering.id == id)
     }
 
-    fn begin(&mut self, id: u64, ranges: Vec<KeyRange>, store: &Store) {
+    fn begin(&mut self, id: u64, base: Context, ranges: Vec<KeyRange>, store: &Store) {
         let nonce = self.random.nonce();
         let mut offering = Offering {
             id,
             nonce,
             descent: Descent::new(Compared::Held, exchange_key(self.config.cluster, nonce)),
+            base,
             since: store.view().context().clone(),
             lapses: store.lapses(),
             sketch: None,
