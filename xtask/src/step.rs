@@ -38,6 +38,18 @@ pub(crate) const STEPS: &[Step] = &[
             "--exclude=rejoin-sim",
             "--exclude=rejoin-hostile",
             "--exclude=rejoin-storage",
+            "--exclude=rejoin-sync",
+        ]),
+    },
+    Step {
+        name: "sync",
+        about: "sessions, their damaged stores, and the planted bugs of repair",
+        action: Action::CargoTest(&[
+            "test",
+            "--profile=sim",
+            "--package=rejoin-sync",
+            "--features=planted",
+            "--no-fail-fast",
         ]),
     },
     Step {
