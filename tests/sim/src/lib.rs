@@ -14,6 +14,7 @@
 mod collecting;
 mod exhaustive;
 mod faults;
+mod figures;
 mod judge;
 mod laws;
 mod network;
@@ -27,6 +28,7 @@ mod world;
 pub use collecting::Collecting;
 pub use exhaustive::{Counterexample, Model, Visited};
 pub use faults::{Faults, Mark, Marks};
+pub use figures::{EVERY_RUN, Figure};
 pub use laws::Mix;
 pub use network::Network;
 pub use replay::{Fault, Lane, ParseReplayError, Replay};

@@ -5,13 +5,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
 use rejoin_crdt::planted::{Bug, plant};
-use rejoin_sim::{Lane, Model, Replay, Shape, Tally};
+use rejoin_sim::{EVERY_RUN, Figure, Lane, Model, Replay, Shape, Tally};
 
 /// Replays simulated histories, event for event.
 #[derive(Parser)]
 #[command(
     name = "cargo xtask sim",
-    after_help = "Examples:\n  \
+    after_help = "Without an argument it runs what every run of the tests simulates, and prints what \
+    that was.\n\nExamples:\n  \
+    cargo xtask sim\n  \
     cargo xtask sim --seed 136\n  \
     cargo xtask sim --seed 4000000 --lane sessions --shape medium --count 60\n  \
     cargo xtask sim --seed 0 --count 100 --plant GapAccepted\n  \
@@ -40,7 +42,7 @@ struct Options {
 }
 
 #[derive(Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct What {
     /// The seed of the history, or of the first one. One that fails is shrunk and kept.
     #[arg(long)]
@@ -75,7 +77,8 @@ fn main() -> ExitCode {
     let outcome = match &options.what {
         What { replay: Some(file), .. } => replay(file),
         What { seed: Some(seed), .. } => histories(*seed, &options),
-        _ => exhaustive(options.long),
+        What { exhaustive: true, .. } => exhaustive(options.long),
+        _ => figures(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,6 +110,22 @@ fn histories(first: u64, options: &Options) -> Result<(), String> {
         tally += history.run().map_err(|failure| rejoin_sim::report(&history, &failure))?;
     }
     println!("{tally:#?}");
+    Ok(())
+}
+
+/// What every run of the tests simulates, as a table.
+fn figures() -> Result<(), String> {
+    println!("{}", Figure::HEADING);
+    for figure in EVERY_RUN {
+        let tally = figure.run()?;
+        println!("{}", figure.row(&tally));
+        if figure.lane == Lane::Faults {
+            println!("\n{:#?}", tally.marks);
+        }
+    }
+    println!(
+        "\nPlanted bugs: `cargo test --profile sim -p rejoin-sim --test planted -- --nocapture`."
+    );
     Ok(())
 }
 

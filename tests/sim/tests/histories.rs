@@ -2,24 +2,17 @@
 
 #![allow(clippy::panic, reason = "a test stops at what it does not expect")]
 
-use rejoin_sim::{Lane, Replay, Shape, Tally, report};
+use rejoin_sim::{Figure, Lane, Shape, Tally};
 
-fn run_all(lane: Lane, seeds: std::ops::Range<u64>, shape: Shape) -> Tally {
-    let mut tally = Tally::default();
-    for seed in seeds {
-        let history = Replay::new(lane, seed, &shape);
-        match history.run() {
-            Ok(one) => tally += one,
-            Err(failure) => panic!("{}", report(&history, &failure)),
-        }
-    }
+fn run_all(lane: Lane, shape: Shape) -> Tally {
+    let tally = Figure::of(lane, &shape).run().unwrap_or_else(|what| panic!("{what}"));
     println!("{shape:?}\n{tally:#?}");
     tally
 }
 
 #[test]
 fn small_histories_agree_with_the_oracle_after_every_step() {
-    let tally = run_all(Lane::Deltas, 0..4_000, Shape::SMALL);
+    let tally = run_all(Lane::Deltas, Shape::SMALL);
     assert!(tally.changes * 100 >= tally.operations * 60, "too many operations change nothing");
     assert!(tally.concurrent * 100 >= tally.operations * 20, "too few operations are concurrent");
     for reached in [
@@ -36,17 +29,17 @@ fn small_histories_agree_with_the_oracle_after_every_step() {
 
 #[test]
 fn medium_histories_agree_with_the_oracle_after_every_step() {
-    run_all(Lane::Deltas, 1_000_000..1_000_300, Shape::MEDIUM);
+    run_all(Lane::Deltas, Shape::MEDIUM);
 }
 
 #[test]
 fn large_histories_agree_with_the_oracle_after_every_step() {
-    run_all(Lane::Deltas, 2_000_000..2_000_010, Shape::LARGE);
+    run_all(Lane::Deltas, Shape::LARGE);
 }
 
 #[test]
 fn sessions_bring_every_network_to_the_state_of_the_oracle() {
-    let tally = run_all(Lane::Sessions, 3_000_000..3_001_000, Shape::SMALL);
+    let tally = run_all(Lane::Sessions, Shape::SMALL);
     for reached in [tally.applied, tally.segmented, tally.partitions, tally.reloads] {
         assert!(reached >= 100, "a rare branch was hardly reached");
     }
@@ -54,5 +47,5 @@ fn sessions_bring_every_network_to_the_state_of_the_oracle() {
 
 #[test]
 fn sessions_bring_larger_networks_to_the_state_of_the_oracle() {
-    run_all(Lane::Sessions, 4_000_000..4_000_060, Shape::MEDIUM);
+    run_all(Lane::Sessions, Shape::MEDIUM);
 }

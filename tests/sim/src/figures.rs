@@ -1,0 +1,99 @@
+//! What every run of the tests simulates: how many histories of which lane and size, and from which seed.
+//!
+//! Counts are fixed and seeds are theirs, so that a rerun repeats the run. `cargo xtask sim` without
+//! anything else runs the same, and prints what it did as a table.
+
+use crate::replay::{Lane, Replay};
+use crate::report::Tally;
+use crate::shrink::report;
+use crate::world::Shape;
+
+/// Histories of one lane and one size.
+#[derive(Clone, Copy, Debug)]
+pub struct Figure {
+    /// What the replicas talk through.
+    pub lane: Lane,
+    /// The size.
+    pub shape: Shape,
+    /// The seed of the first history.
+    pub first: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
+const fn figure(lane: Lane, shape: Shape, first: u64, count: u64) -> Figure {
+    Figure { lane, shape, first, count }
+}
+
+/// Every run: 20 000 small histories, 1 500 medium and 50 large ones.
+pub const EVERY_RUN: [Figure; 9] = [
+    figure(Lane::Deltas, Shape::SMALL, 0, 5_000),
+    figure(Lane::Deltas, Shape::MEDIUM, 1_000_000, 800),
+    figure(Lane::Deltas, Shape::LARGE, 2_000_000, 50),
+    figure(Lane::Sessions, Shape::SMALL, 3_000_000, 1_000),
+    figure(Lane::Sessions, Shape::MEDIUM, 4_000_000, 100),
+    figure(Lane::Collecting, Shape::SMALL, 0, 12_000),
+    figure(Lane::Collecting, Shape::MEDIUM, 1_000_000, 560),
+    figure(Lane::Faults, Shape::SMALL, 5_000_000, 2_000),
+    figure(Lane::Faults, Shape::MEDIUM, 6_000_000, 40),
+];
+
+impl Figure {
+    /// The figure of a lane and a size.
+    ///
+    /// # Panics
+    /// When there is none: a mistake of the test that asks.
+    pub fn of(lane: Lane, shape: &Shape) -> Self {
+        let same = |figure: &&Self| figure.lane == lane && figure.shape == *shape;
+        match EVERY_RUN.iter().find(same) {
+            Some(figure) => *figure,
+            None => unreachable!("no run has histories of {lane:?} of that size"),
+        }
+    }
+
+    /// Runs the histories; every fiftieth runs twice and must do the same.
+    ///
+    /// # Errors
+    /// What differed from the oracle, with the command that replays the history, which is shrunk and kept.
+    pub fn run(&self) -> Result<Tally, String> {
+        let mut tally = Tally::default();
+        for seed in self.first..self.first + self.count {
+            let history = Replay::new(self.lane, seed, &self.shape);
+            let once = || history.run().map_err(|failure| report(&history, &failure));
+            let one = once()?;
+            if seed % 50 == 0 && format!("{:?}", once()?) != format!("{one:?}") {
+                return Err(format!("{history} does not repeat itself"));
+            }
+            tally += one;
+        }
+        Ok(tally)
+    }
+
+    /// The first lines of the table of [`Self::row`].
+    pub const HEADING: &str = "\
+        | histories | of | operations | changed state | met concurrency | lost, doubled | refused | partitions, reloads | collected | equal pairs |\n\
+        |---|---|---|---|---|---|---|---|---|---|";
+
+    /// What was done, as a row of a table.
+    pub fn row(&self, tally: &Tally) -> String {
+        let percent = |part: u64| part * 100 / tally.operations.max(1);
+        let collected =
+            tally.collected_tombstones + tally.collected_resets + tally.collected_range_tombstones;
+        format!(
+            "| {} | {}, {} replicas, {} steps | {} | {} % | {} % | {}, {} | {} | {}, {} | {collected} | {} |",
+            tally.histories,
+            self.lane.name(),
+            self.shape.sites,
+            self.shape.steps,
+            tally.operations,
+            percent(tally.changes),
+            percent(tally.concurrent),
+            tally.dropped,
+            tally.duplicated,
+            tally.gaps,
+            tally.partitions,
+            tally.reloads,
+            tally.audits,
+        )
+    }
+}
