@@ -94,7 +94,7 @@ impl Faults {
         let Replay { seed, shape, .. } = *replay;
         let places = universe(&mut generator(seed, PLACES), shape.groups, shape.places_per_group);
         let mut rng = generator(seed, WEATHER);
-        let is_large = rng.u8(..64) == 0;
+        let is_large = rng.u8(..16) == 0;
         let is_managed = is_large || rng.u8(..6) > 0;
         let absences = [Fault::Away, Fault::Loss, Fault::Clone];
         let happens = |fault: &Fault| rng.bool() || (is_large && absences.contains(fault));

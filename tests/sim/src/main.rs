@@ -27,7 +27,8 @@ struct Options {
     #[arg(long, default_value_t = 1, conflicts_with_all = ["replay", "exhaustive"])]
     count: u64,
     /// What the replicas talk through: deltas (thrown about by hand), sessions (of the
-    /// protocol) or collecting (deltas and acknowledgements; removals are collected).
+    /// protocol), collecting (deltas and acknowledgements; removals are collected) or faults (whole
+    /// replicas, and everything that can break).
     #[arg(long, default_value = "deltas", conflicts_with_all = ["replay", "exhaustive"])]
     lane: Lane,
     /// The size of a history.

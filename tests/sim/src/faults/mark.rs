@@ -82,8 +82,6 @@ marks! {
     OneWay,
     /// Two sides compared listings.
     Compared,
-    /// Two sides compared by coded symbols.
-    Sketched,
     /// Two sides were proved equal by a session.
     ProvedEqual,
     /// A pushed delta waited for its base.
@@ -116,8 +114,6 @@ marks! {
     ClockSuspect,
     /// A machine was away for long.
     Away,
-    /// A session gave an id up, because it was used elsewhere too.
-    GivenUp,
 }
 
 /// How often each mark was reached.

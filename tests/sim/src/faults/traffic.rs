@@ -124,7 +124,6 @@ impl Faults {
             }
             _ if is_corrupt => self.reach(Mark::CorruptSession),
             SessionError::SameReplica { .. } | SessionError::UnknownOwnDots { .. } => {
-                self.reach(Mark::GivenUp);
                 return self.fail(at, Symptom::Identity.says(error.to_string()));
             }
             error => {

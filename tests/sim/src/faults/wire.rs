@@ -44,9 +44,6 @@ impl Wire {
             if used(Kind::Offer) {
                 marks.reach(Mark::Compared);
             }
-            if used(Kind::Sketch) {
-                marks.reach(Mark::Sketched);
-            }
         }
         true
     }
