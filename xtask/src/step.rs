@@ -85,7 +85,7 @@ pub(crate) const STEPS: &[Step] = &[
             "--package=rejoin-sim",
             "--",
             "--nocapture",
-            "--test-threads=1",
+            "--test-threads=2",
         ]),
     },
     Step {
