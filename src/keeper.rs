@@ -84,7 +84,7 @@ pub enum RecoverError {
     },
 }
 
-/// Why something could not be made durable. Nothing was changed.
+/// Why something could not be made durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum KeepError {

@@ -353,9 +353,18 @@ impl Replica {
         Self { shared: Arc::new(Shared::new(env, document, keeper)) }
     }
 
-    /// The id under which this replica writes; claimed now if it has not written yet.
+    /// The id under which this replica writes; claimed now if it has not written yet, and durable where
+    /// the replica is, since somebody may be told of it.
     pub fn identity(&self) -> ReplicaId {
-        self.shared.claim_identity()
+        let replica = self.shared.claim_identity();
+        if !self.shared.is_identity_kept()
+            && let Some(writer) = self.shared.writer()
+        {
+            // If it cannot be made durable, the first write says so.
+            let _ = self.shared.keep_identity(replica);
+            drop(writer);
+        }
+        replica
     }
 
     /// Changes any number of keys as one: all of it commits, or nothing if the closure returns an

@@ -49,6 +49,8 @@ pub(crate) struct Shared {
 struct Identity {
     drawn: Option<ReplicaId>,
     is_claimed: bool,
+    /// Whether the id is durable, or nothing is.
+    is_kept: bool,
     /// Earlier ids, given up because they turned out to be used elsewhere too.
     given_up: Vec<ReplicaId>,
 }
@@ -65,6 +67,7 @@ impl Shared {
             identity: Mutex::new(Identity {
                 drawn,
                 is_claimed: drawn.is_some(),
+                is_kept: drawn.is_some() || keeper.is_none(),
                 given_up: Vec::new(),
             }),
             writer: Mutex::default(),
@@ -128,6 +131,21 @@ impl Shared {
     /// The id that this life has or will have.
     pub(crate) fn draw_identity(&self) -> ReplicaId {
         *lock(&self.identity).drawn.get_or_insert_with(|| self.env.new_replica_id())
+    }
+
+    /// Makes the id of this life durable, if that is needed and was not done. Only the writer may call
+    /// this.
+    pub(crate) fn keep_identity(&self, life: ReplicaId) -> Result<(), StorageError> {
+        self.keep(|keeper| match keeper.replica() {
+            Some(_) => Ok(()),
+            None => keeper.begin_life(life, self.new_token()),
+        })?;
+        lock(&self.identity).is_kept = true;
+        Ok(())
+    }
+
+    pub(crate) fn is_identity_kept(&self) -> bool {
+        lock(&self.identity).is_kept
     }
 
     /// Gives up the id `life`, if this is it still, and begins another one. Only the writer may call

@@ -214,3 +214,15 @@ fn a_copy_that_nobody_noticed_shows_when_both_meet_and_gets_a_new_id() {
     let db = open(&image, &image_place);
     assert_ne!(db.identity(), old, "the new id is durable");
 }
+
+#[test]
+fn an_id_that_was_told_before_the_first_write_is_the_same_after_a_crash() {
+    let (disk, place) = (disk(), MemoryPlace::default());
+    let db = open(&disk, &place);
+    let told = db.identity();
+    crash(db, &disk);
+    let db = open(&disk, &place);
+    assert_eq!(db.identity(), told);
+    set(&db, "a", "1").unwrap();
+    assert_eq!(db.identity(), told);
+}

@@ -168,6 +168,13 @@ impl Maker<'_> {
             let newer = fresh.iter().find(|(fresh, _)| fresh.replica == dot.replica);
             newer.is_none_or(|(_, entry)| entry.is_single_writer())
         });
+        // What a tombstone has superseded is not alive beside it.
+        let listed: Vec<Dot> = fresh.iter().map(|(dot, _)| *dot).chain(kept.clone()).collect();
+        for (_, entry) in &mut fresh {
+            if let Entry::Tombstone(tombstone) = entry {
+                tombstone.over.retain(|dot| !listed.contains(dot));
+            }
+        }
         (!fresh.is_empty()).then(|| DeltaCell { key: key.clone(), fresh: fresh.into(), kept })
     }
 
