@@ -34,7 +34,7 @@ pub const EVERY_RUN: [Figure; 9] = [
     figure(Lane::Sessions, Shape::MEDIUM, 4_000_000, 100),
     figure(Lane::Collecting, Shape::SMALL, 0, 12_000),
     figure(Lane::Collecting, Shape::MEDIUM, 1_000_000, 560),
-    figure(Lane::Faults, Shape::SMALL, 5_000_000, 10_000),
+    figure(Lane::Faults, Shape::SMALL, 5_000_000, 13_000),
     figure(Lane::Faults, Shape::MEDIUM, 6_000_000, 150),
 ];
 
