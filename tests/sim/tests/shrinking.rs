@@ -61,7 +61,8 @@ fn no_step_of_a_shrunk_history_can_be_left_out() {
 
 #[test]
 fn a_step_that_is_left_out_changes_no_other_step() {
-    for lane in Lane::ALL {
+    // What a whole replica may write depends on whether it was admitted before, so not in that lane.
+    for lane in Lane::ALL.into_iter().filter(|lane| *lane != Lane::Faults) {
         // Whether a write settles a conflict, and whether a retired replica would have written, depends
         // on what was before; so only histories without them are sums of their steps.
         let independent = |seed| {
