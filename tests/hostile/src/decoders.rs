@@ -2,15 +2,17 @@
 
 mod delta;
 mod path;
+mod referenced;
 mod session;
 mod value;
 mod vector;
 
 pub use delta::Deltas;
 pub use path::{Keys, Paths};
+pub use referenced::ReferencedDeltas;
 pub use session::Sessions;
 pub use value::{Messagepack, Values};
-pub use vector::{Contexts, VersionVectors};
+pub use vector::{AcknowledgementTables, Contexts, VersionVectors};
 
 use rejoin_crdt::Limits;
 use rejoin_crdt::wire::DecodeError;

@@ -1,9 +1,11 @@
 //! Valid inputs of every decoder.
 
+use rejoin_crdt::document::Acknowledgements;
 use rejoin_crdt::document::Document;
 use rejoin_crdt::path::{IntoPath, Key, Path, TypeTag};
 use rejoin_crdt::value::{Int, Item, MapKey, Timestamp, Value};
 use rejoin_crdt::{Coverage, Delta, Fingerprint, KeyRange, wire};
+use rejoin_crdt::{ReplicaId, VersionVector};
 
 use crate::state::{Built, NEWCOMER, World, nothing, pull, pull_range, transact};
 
@@ -106,6 +108,18 @@ pub(crate) fn contexts(world: &World) -> Built<Vec<Vec<u8>>> {
     pull(&mut hydrating, &world.receiver)?;
     contexts.push(wire::encode_context(hydrating.store().view().context()));
     Ok(contexts)
+}
+
+/// Tables of nobody, of one member, and of several that have nearly the same.
+pub(crate) fn acknowledgements() -> Vec<Vec<u8>> {
+    let life = |number: u128| ReplicaId::from_u128(number << 100 | number);
+    let seen = |behind: u64| -> VersionVector {
+        (1..8_u64).map(|number| (life(u128::from(number)), 1_000 - behind * (number % 3))).collect()
+    };
+    let table = |members: u64| -> Acknowledgements {
+        (0..members).map(|member| (life(u128::from(member) + 1), seen(member))).collect()
+    };
+    [0, 1, 2, 7].map(|members| wire::encode_acknowledgements(&table(members))).to_vec()
 }
 
 /// Version vectors of nobody, of a few and of very many replicas.

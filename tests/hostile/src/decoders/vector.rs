@@ -1,5 +1,6 @@
-//! Contexts and version vectors.
+//! Contexts, version vectors, and what members have acknowledged.
 
+use rejoin_crdt::document::Acknowledgements;
 use rejoin_crdt::path::Key;
 use rejoin_crdt::{Context, Limits, VersionVector, wire};
 
@@ -15,6 +16,10 @@ pub struct Contexts(Bound);
 /// `wire::decode_version_vector`.
 #[derive(Debug, Default)]
 pub struct VersionVectors(Bound);
+
+/// `wire::decode_acknowledgements`.
+#[derive(Debug, Default)]
+pub struct AcknowledgementTables(Bound);
 
 impl Contexts {
     /// The decoder and its lane.
@@ -70,6 +75,35 @@ impl Decoder for VersionVectors {
 
     fn check(&mut self, bytes: &[u8], vector: Self::Output) -> Result<&'static str, String> {
         let same = wire::encode_version_vector(&vector) == bytes;
+        ensure(same || has_unknown_elements(bytes, 2), "canonical: not the bytes decoded")?;
+        Ok("accepted")
+    }
+
+    fn allowance_bytes(&self, len: usize) -> usize {
+        self.0.allowance_bytes(len)
+    }
+}
+
+impl AcknowledgementTables {
+    /// The decoder and its lane.
+    pub fn new() -> (Self, Lane) {
+        (Self::default(), Lane::new(seeds::acknowledgements()))
+    }
+}
+
+impl Decoder for AcknowledgementTables {
+    type Output = Acknowledgements;
+
+    fn name(&self) -> &'static str {
+        "acknowledgements"
+    }
+
+    fn decode(&mut self, bytes: &[u8]) -> Option<Self::Output> {
+        self.0.decode(bytes, wire::decode_acknowledgements)
+    }
+
+    fn check(&mut self, bytes: &[u8], table: Self::Output) -> Result<&'static str, String> {
+        let same = wire::encode_acknowledgements(&table) == bytes;
         ensure(same || has_unknown_elements(bytes, 2), "canonical: not the bytes decoded")?;
         Ok("accepted")
     }
