@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use rejoin_hostile::decoders::{
-    Contexts, Deltas, Keys, Messagepack, Paths, Sessions, Values, VersionVectors,
+    AcknowledgementTables, Contexts, Deltas, Keys, Messagepack, Paths, ReferencedDeltas, Sessions,
+    Values, VersionVectors,
 };
 use rejoin_hostile::{Decoder, Lane};
 
@@ -35,6 +36,8 @@ fn no_input_of_the_corpus_does_harm_again() {
     replay(&mut files, Deltas::new().unwrap().0);
     replay(&mut files, Contexts::new().unwrap().0);
     replay(&mut files, VersionVectors::new().0);
+    replay(&mut files, AcknowledgementTables::new().0);
+    replay(&mut files, ReferencedDeltas::new().unwrap().0);
     replay(&mut files, Keys::new().unwrap().0);
     replay(&mut files, Paths::new().0);
     replay(&mut files, Values::new().unwrap().0);
