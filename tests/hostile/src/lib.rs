@@ -14,10 +14,14 @@ mod allocation;
 pub mod decoders;
 mod lane;
 mod lie;
+mod listener;
 mod mutation;
+mod scene;
 mod seeds;
 mod state;
+mod stream;
 
 pub use allocation::peak_of;
 pub use lane::{Decoder, Harm, Lane, Tally};
 pub use mutation::Mutator;
+pub use scene::Scene;

@@ -3,7 +3,7 @@
 use rejoin_crdt::document::{Document, Tx, WriteError};
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
-use rejoin_crdt::{Authority, Context, Delta, Hlc, KeyRange, Limits, ReplicaId};
+use rejoin_crdt::{AuthorisedDelta, Authority, Context, Delta, Hlc, KeyRange, Limits, ReplicaId};
 
 /// The replicas of the world. The last one receives and writes nothing that the others have seen.
 pub(crate) const REPLICAS: [ReplicaId; 4] = [
@@ -149,10 +149,17 @@ pub(crate) fn pull(to: &mut Document, from: &Document) -> Built<()> {
 }
 
 fn join(to: &mut Document, delta: Delta<Key, Value>) -> Built<()> {
-    let valid = delta.validate(&Limits::default()).map_err(|error| error.to_string())?;
-    let delta = valid.authorise(&Authority::Full).map_err(|error| error.to_string())?;
-    to.join(delta, None, NOW_MS).map_err(|error| error.to_string())?;
+    to.join(honest(delta)?, None, NOW_MS).map_err(|error| error.to_string())?;
     Ok(())
+}
+
+/// A delta that nobody needs to suspect.
+///
+/// # Errors
+/// When the engine finds it invalid.
+pub(crate) fn honest(delta: Delta<Key, Value>) -> Built<AuthorisedDelta<Key, Value>> {
+    let valid = delta.validate(&Limits::default()).map_err(|error| error.to_string())?;
+    valid.authorise(&Authority::Full).map_err(|error| error.to_string())
 }
 
 /// A part of `from`, joined by `to`, whose context then has several segments.

@@ -21,7 +21,7 @@ impl Keys {
     /// # Errors
     /// When the valid inputs cannot be made.
     pub fn new() -> Result<(Self, Lane), String> {
-        Ok((Self, Lane::new(seeds::keys()?)))
+        Ok((Self, Lane::of_a_quick_decoder(seeds::keys()?)))
     }
 }
 
@@ -66,7 +66,7 @@ impl Decoder for Keys {
 impl Paths {
     /// The decoder and its lane.
     pub fn new() -> (Self, Lane) {
-        (Self, Lane::new(seeds::encoded_paths()))
+        (Self, Lane::of_a_quick_decoder(seeds::encoded_paths()))
     }
 }
 

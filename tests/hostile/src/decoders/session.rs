@@ -1,145 +1,136 @@
 //! A whole session that listens to a hostile peer: frames, messages, contexts and deltas.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use fastrand::Rng;
 use rejoin_crdt::{KeyRange, Limits};
 use rejoin_sync::document::Store;
-use rejoin_sync::{ClusterId, Config, Output, Session};
+use rejoin_sync::{Kind, SessionError};
 
 use super::{FRAME_FACTOR, STAGED_FACTOR, ensure};
 use crate::lane::{Decoder, Lane};
+use crate::listener::Listener;
 use crate::mutation::Mutator;
-use crate::state::{RECEIVER, REPLICAS, World};
+use crate::scene::{Peer, Scene, Side};
+use crate::stream::{Frames, stream};
 
 /// What a session needs by itself: its own hello, a ping, the answer to a pull of the small store.
 const SESSION_BYTES: usize = 96 << 10;
 
-/// The bytes before the first frame of a stream.
-const PROLOGUE_BYTES: usize = 5;
+/// What a small cell takes while its store is copied, compared and told.
+const CELL_BYTES: usize = 512;
+
+/// The time of everything that is heard.
+const NOW_MS: u64 = 1;
 
 /// `Session::handle_bytes`, with a store that applies what the session lets through.
 #[derive(Debug)]
 pub struct Sessions {
-    store: Store,
+    scene: Scene,
+    own: Side,
+    /// How many accepted inputs had a message of each kind.
+    heard: BTreeMap<Kind, u64>,
 }
 
 /// A session after the bytes, and the store that it spoke for.
 #[derive(Debug)]
-pub struct Listened {
-    session: Session,
-    store: Store,
-    applied: bool,
-}
+pub struct Listened(Listener);
 
 impl Sessions {
-    /// The decoder and its lane, whose valid inputs are what honest peers would say.
+    /// The decoder and its lane, whose valid inputs are what honest peers would say in this scene.
     ///
     /// # Errors
     /// When the valid inputs cannot be made.
-    pub fn new() -> Result<(Self, Lane), String> {
-        let world = World::build()?;
-        let decoder = Self { store: world.receiver.store().clone() };
-        let mut seeds = Vec::new();
-        for (writer, id) in world.writers.iter().zip(REPLICAS) {
-            for checksum in [false, true] {
-                let peer = Config { replica: Some(id), checksum, ..config(Limits::default()) };
-                seeds.push(decoder.said_by(writer.store(), peer)?);
-            }
-        }
-        Ok((decoder, Lane::new(seeds)))
+    pub fn new(scene: Scene) -> Result<(Self, Lane), String> {
+        let (own, peers) = scene.cast()?;
+        let decoder = Self { scene, own, heard: BTreeMap::new() };
+        let seeds = peers.iter().map(|peer| decoder.said_by(peer)).collect::<Result<_, _>>()?;
+        let mut lane = Lane::new(seeds);
+        lane.mutations /= scene.share();
+        Ok((decoder, lane))
     }
 
-    /// What an honest peer with this store says to the own one.
-    fn said_by(&self, theirs: &Store, peer: Config) -> Result<Vec<u8>, String> {
-        let mut own = self.store.clone();
-        let mut here = Session::new(config(Limits::default()), &own, 0);
-        let mut there = Session::new(peer, theirs, 0);
+    /// Of how many accepted inputs a message of this kind was a part.
+    pub fn heard(&self, kind: Kind) -> u64 {
+        self.heard.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// What an honest peer says to the own side.
+    fn said_by(&self, peer: &Peer) -> Result<Vec<u8>, String> {
+        let mut here = self.own.listener(Limits::default());
+        let mut there = peer.side.listener(Limits::default());
         let mut said = Vec::new();
-        for now_ms in [0, 10, 2_000, 61_000] {
-            while let Some(output) = there.poll_output() {
-                if let Output::Send(bytes) = output {
-                    said.extend_from_slice(&bytes);
-                    here.handle_bytes(&bytes, &own, now_ms).map_err(|error| error.to_string())?;
+        for (now_ms, act) in &peer.acts {
+            act(&mut there, *now_ms)?;
+            let mut frames = VecDeque::from(there.work(*now_ms));
+            while let Some(frame) = frames.pop_front() {
+                said.extend_from_slice(&frame);
+                hear(&mut here, &frame, NOW_MS).map_err(|error| error.to_string())?;
+                for answer in here.work(NOW_MS) {
+                    hear(&mut there, &answer, *now_ms).map_err(|error| error.to_string())?;
+                    frames.extend(there.work(*now_ms));
                 }
-                let sent = drive(&mut here, &mut own, now_ms)?.0;
-                // What comes from here does not fit the store over there: a writer applies nothing.
-                let _ = there.handle_bytes(&sent, theirs, now_ms);
             }
-            here.handle_timeout(&own, now_ms);
-            there.handle_timeout(theirs, now_ms);
         }
         Ok(said)
     }
 }
 
-fn config(limits: Limits) -> Config {
-    let cluster = ClusterId([7; 16]);
-    Config { replica: Some(RECEIVER), checksum: false, limits, ..Config::new(cluster) }
-}
-
-/// Applies what the session asks for; returns what it sent, and whether it applied anything.
-fn drive(session: &mut Session, store: &mut Store, now_ms: u64) -> Result<(Vec<u8>, bool), String> {
-    let (mut sent, mut applied) = (Vec::new(), false);
-    while let Some(output) = session.poll_output() {
-        match output {
-            Output::Send(bytes) => sent.extend_from_slice(&bytes),
-            Output::Apply(delta) => match store.join(delta, Some(RECEIVER)) {
-                Ok(_) => {
-                    applied = true;
-                    session.delta_applied(store, now_ms);
-                }
-                Err(error) => session.delta_refused(error.into(), store, now_ms),
-            },
-            _ => {}
-        }
+/// Hears bytes. What ends a session in good order, or by the peer's wish, is no error.
+fn hear(listener: &mut Listener, bytes: &[u8], now_ms: u64) -> Result<(), SessionError> {
+    match listener.session.handle_bytes(bytes, &listener.store, now_ms) {
+        Err(SessionError::ByPeer { .. } | SessionError::Ended) => Ok(()),
+        result => result,
     }
-    Ok((sent, applied))
-}
-
-fn tight_limits(len: usize) -> Limits {
-    let delta_bytes = (FRAME_FACTOR * len + SESSION_BYTES).div_ceil(STAGED_FACTOR);
-    Limits { delta_bytes, ..Limits::default() }
 }
 
 impl Decoder for Sessions {
     type Output = Listened;
 
     fn name(&self) -> &'static str {
-        "session"
+        self.scene.name()
     }
 
     fn decode(&mut self, bytes: &[u8]) -> Option<Self::Output> {
-        let mut store = self.store.clone();
-        let mut session = Session::new(config(tight_limits(bytes.len())), &store, 0);
-        let mut applied = false;
-        // In two portions, so that a frame may be cut.
-        let (head, tail) = bytes.split_at(bytes.len() / 2);
-        for portion in [head, tail] {
-            session.handle_bytes(portion, &store, 1).ok()?;
-            applied |= drive(&mut session, &mut store, 1).ok()?.1;
+        let mut listener = self.own.listener(tight_limits(bytes.len()));
+        let mut heard = 0;
+        let frames = Frames::of(bytes).into_iter().flatten();
+        let ends = frames.map(|(_, _, after)| bytes.len() - after).chain([bytes.len()]);
+        for end in ends {
+            // A stream arrives frame by frame, and one of them in two portions.
+            for end in [(bytes.len() / 2).clamp(heard, end), end] {
+                hear(&mut listener, bytes.get(heard..end)?, NOW_MS).ok()?;
+                listener.work(NOW_MS);
+                heard = end;
+            }
         }
-        Some(Listened { session, store, applied })
+        Some(Listened(listener))
     }
 
     fn check(&mut self, _: &[u8], listened: Self::Output) -> Result<&'static str, String> {
-        let Listened { mut session, mut store, applied } = listened;
-        store.verify(Some(RECEIVER)).map_err(|violation| format!("invariant: {violation}"))?;
-        for now_ms in [40, 1_000, 70_000, 700_000] {
-            session.handle_timeout(&store, now_ms);
-            drive(&mut session, &mut store, now_ms)?;
+        let Listened(mut listener) = listened;
+        if listener.has_applied {
+            let verified = listener.store.verify(self.own.config.replica);
+            verified.map_err(|violation| format!("invariant: {violation}"))?;
         }
+        for now_ms in [40, 1_000, 70_000, 700_000] {
+            listener.session.handle_timeout(&listener.store, now_ms);
+            listener.work(now_ms);
+        }
+        let Listener { session, store, has_applied, .. } = listener;
         let status = session.status(&store);
-        std::hint::black_box((status, session.remember(), session.poll_deadline()));
-        let full = KeyRange::full();
-        let same = store.view().fingerprint(&full) == self.store.view().fingerprint(&full);
-        ensure(same || applied, "unasked: the store changed without a delta")?;
-        Ok(if applied { "applied" } else { "listened to" })
+        for kind in Kind::ALL.into_iter().filter(|kind| status.received.of(*kind) > 0) {
+            *self.heard.entry(kind).or_default() += 1;
+        }
+        std::hint::black_box((session.remember(), session.poll_deadline()));
+        ensure(has_applied || is_same(&store, &self.own.store), "unasked: the store changed")?;
+        Ok(if has_applied { "applied" } else { "listened to" })
     }
 
     /// Frames that are whole, with other contents or in another order.
     fn lie(&mut self, bytes: &[u8], other: &[u8], random: &mut Rng) -> Option<Vec<u8>> {
-        let (prologue, stream) = bytes.split_at_checked(PROLOGUE_BYTES)?;
-        let has_checksums = prologue.last() != Some(&0);
-        let mut frames = frames_of(stream, if has_checksums { 4 } else { 0 })?;
+        let frames = Frames::of(bytes)?.map(|(kind, body, _)| (kind, body.to_vec()));
+        let mut frames: Vec<_> = frames.collect();
         let mut mutator = Mutator::new(random.u64(..));
         for _ in 0..random.usize(1..=2) {
             let at = random.usize(0..frames.len().max(1));
@@ -154,38 +145,22 @@ impl Decoder for Sessions {
                 (_, None) => {}
             }
         }
-        let mut lie = b"RJN\x01\x00".to_vec();
-        for (kind, body) in frames {
-            lie.push(kind);
-            put_varint(&mut lie, body.len());
-            lie.extend_from_slice(&body);
-        }
-        Some(lie)
+        Some(stream(frames))
     }
 
     fn allowance_bytes(&self, len: usize) -> usize {
         // The stream is buffered once as bytes, once as a frame, once as a message.
-        STAGED_FACTOR * tight_limits(len).delta_bytes + 4 * len + SESSION_BYTES
+        let heard = STAGED_FACTOR * tight_limits(len).delta_bytes + 4 * len;
+        heard + SESSION_BYTES + CELL_BYTES * self.own.store.view().cell_count()
     }
 }
 
-/// The type and body of each frame.
-fn frames_of(mut stream: &[u8], checksum_bytes: usize) -> Option<Vec<(u8, Vec<u8>)>> {
-    let mut frames = Vec::new();
-    while let Some((kind, rest)) = stream.split_first() {
-        let header = rest.iter().position(|byte| byte & 0x80 == 0)? + 1;
-        let digits = rest.get(..header)?.iter().rev();
-        let len = digits.fold(0, |len, byte| (len << 7) | usize::from(byte & 0x7f));
-        frames.push((*kind, rest.get(header..header + len)?.to_vec()));
-        stream = rest.get(header + len + checksum_bytes..)?;
-    }
-    Some(frames)
+fn tight_limits(len: usize) -> Limits {
+    let delta_bytes = (FRAME_FACTOR * len + SESSION_BYTES).div_ceil(STAGED_FACTOR);
+    Limits { delta_bytes, ..Limits::default() }
 }
 
-fn put_varint(out: &mut Vec<u8>, mut number: usize) {
-    while number > 0x7f {
-        out.extend(u8::try_from(number & 0x7f).map(|low| low | 0x80));
-        number >>= 7;
-    }
-    out.extend(u8::try_from(number));
+fn is_same(store: &Store, before: &Store) -> bool {
+    let full = KeyRange::full();
+    store.view().fingerprint(&full) == before.view().fingerprint(&full)
 }

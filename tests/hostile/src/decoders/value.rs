@@ -21,7 +21,7 @@ impl Values {
     /// # Errors
     /// When the valid inputs cannot be made.
     pub fn new() -> Result<(Self, Lane), String> {
-        Ok((Self, Lane::new(seeds::values()?)))
+        Ok((Self, Lane::of_a_quick_decoder(seeds::values()?)))
     }
 }
 
@@ -57,7 +57,7 @@ impl Messagepack {
     /// # Errors
     /// When the valid inputs cannot be made.
     pub fn new() -> Result<(Self, Lane), String> {
-        Ok((Self, Lane::new(seeds::messagepack()?)))
+        Ok((Self, Lane::of_a_quick_decoder(seeds::messagepack()?)))
     }
 }
 

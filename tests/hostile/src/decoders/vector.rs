@@ -58,7 +58,7 @@ impl Decoder for Contexts {
 impl VersionVectors {
     /// The decoder and its lane.
     pub fn new() -> (Self, Lane) {
-        (Self::default(), Lane::new(seeds::version_vectors()))
+        (Self::default(), Lane::of_a_quick_decoder(seeds::version_vectors()))
     }
 }
 
