@@ -33,6 +33,7 @@
 mod collection;
 #[cfg(feature = "env")]
 pub mod env;
+mod error;
 mod feed;
 mod keeper;
 #[cfg(feature = "sync")]
@@ -47,6 +48,7 @@ mod replica;
 mod shared;
 
 pub use collection::{Collection, Stalled};
+pub use error::{ApplyError, DeltaError, OpenReplicaError, ResolveError, TransactError};
 pub use feed::Feed;
 pub use keeper::{KeepError, RecoverError, Recovery};
 pub use observer::{Observer, Origin};
@@ -60,10 +62,7 @@ pub use rejoin_storage::{
     Disk, DiskError, End, FileDisk, FilePlace, MemoryDisk, MemoryPlace, RestoreError, StorageError,
     TokenPlace, WhyNew, restore,
 };
-pub use replica::{
-    Applied, ApplyError, Builder, Committed, DeltaError, Environment, LoadReport, OpenReplicaError,
-    Replica, ResolveError, Status, TransactError,
-};
+pub use replica::{Applied, Builder, Committed, Environment, LoadReport, Replica, Status};
 
 /// The examples of `docs/members.md`, run as tests.
 #[cfg(doctest)]

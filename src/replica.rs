@@ -6,25 +6,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rejoin_crdt::document::{
-    Candidate, Changes, Conflict, Document, DocumentJoinError, DocumentView, Inadmissible,
-    Resolver, TransactionTooLarge, Tx, WriteError, members_range,
+    Candidate, Changes, Conflict, Document, DocumentJoinError, DocumentView, Resolver, Tx,
+    WriteError, members_range,
 };
 use rejoin_crdt::path::{IntoPath, Key};
 use rejoin_crdt::value::Value;
-use rejoin_crdt::wire::{self, DecodeError, PlaceTooLarge};
+use rejoin_crdt::wire;
 use rejoin_crdt::{
-    AuthorisedDelta, Authority, Context, Dot, InvalidDelta, JoinError, Limits, ReplicaId,
-    StaleTransaction, Unauthorised, Violation,
+    AuthorisedDelta, Authority, Context, Dot, JoinError, KeyRange, Limits, ReplicaId,
+    StaleTransaction, Violation,
 };
-use rejoin_storage::{Disk, DiskError, StorageError, Token, TokenPlace};
+use rejoin_storage::{Disk, Token, TokenPlace};
 #[cfg(feature = "env")]
-use rejoin_storage::{FileDisk, FilePlace};
-use thiserror::Error;
+use rejoin_storage::{DiskError, FileDisk, FilePlace};
 
 #[cfg(feature = "env")]
 use crate::env;
+use crate::error::{ApplyError, DeltaError, OpenReplicaError, ResolveError, TransactError};
 use crate::feed::Feed;
-use crate::keeper::{self, KeepError, Keeper, RecoverError, Recovery};
+use crate::keeper::{self, KeepError, Keeper, Recovery};
 use crate::observer::{Observer, Origin};
 use crate::shared::Shared;
 
@@ -67,46 +67,6 @@ pub struct Committed<T> {
     pub token: Context<Key>,
 }
 
-/// Why a replica could not be opened.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum OpenReplicaError {
-    /// This build has no clock and no randomness of its own, and none were given.
-    #[error("there is no environment")]
-    NoEnvironment,
-    /// The disk cannot be used.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// What is on the disk cannot be recovered.
-    #[error(transparent)]
-    Recover(#[from] RecoverError),
-}
-
-/// Why a transaction did not commit. Nothing was changed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum TransactError<E> {
-    /// The closure refused: its error.
-    #[error(transparent)]
-    Aborted(E),
-    /// The closure of a transaction began another one on the same replica.
-    #[error("a transaction cannot begin inside another one of the same replica")]
-    Nested,
-    /// The transaction is larger than what any peer would take as one.
-    #[error(transparent)]
-    TooLarge(#[from] TransactionTooLarge),
-    /// The change could not be made durable, so it was not made.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// The numbers that a crash left unused could not be passed over.
-    #[error(transparent)]
-    Join(#[from] JoinError),
-    /// The document changed while the transaction ran. Transactions of one replica run one after the
-    /// other, so this does not happen.
-    #[error(transparent)]
-    Stale(#[from] StaleTransaction),
-}
-
 /// What applying a delta did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Applied {
@@ -114,78 +74,6 @@ pub struct Applied {
     pub cells: usize,
     /// The number of ranges that a deletion cleared.
     pub deleted_ranges: usize,
-}
-
-/// Why a delta was not applied. Nothing was changed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ApplyError {
-    /// The bytes are not a delta.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// The delta contradicts itself.
-    #[error(transparent)]
-    Invalid(#[from] InvalidDelta),
-    /// Its sender may not write what it holds.
-    #[error(transparent)]
-    Unauthorised(#[from] Unauthorised),
-    /// It builds on something that is not here.
-    #[error(transparent)]
-    Join(#[from] JoinError),
-    /// The members of the document forbid it.
-    #[error(transparent)]
-    Inadmissible(#[from] Inadmissible),
-    /// The change could not be made durable, so it was not made.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// It was applied inside a transaction of the same replica.
-    #[error("a delta cannot be applied inside a transaction of the same replica")]
-    Nested,
-}
-
-impl From<DocumentJoinError> for ApplyError {
-    fn from(error: DocumentJoinError) -> Self {
-        match error {
-            DocumentJoinError::Store(error) => Self::Join(error),
-            DocumentJoinError::Inadmissible(error) => Self::Inadmissible(error),
-        }
-    }
-}
-
-/// Why there is no delta for somebody.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[non_exhaustive]
-pub enum DeltaError {
-    /// The difference is larger than one delta may be.
-    #[error("the difference takes {parts} deltas: ask for them with deltas_since")]
-    TooLarge {
-        /// How many deltas it takes.
-        parts: usize,
-    },
-    /// The difference cannot be cut to the limits.
-    #[error(transparent)]
-    Extract(#[from] PlaceTooLarge),
-    /// A record of a snapshot would be too large.
-    #[error(transparent)]
-    Snapshot(#[from] StorageError),
-}
-
-/// Why a conflict was not resolved. Nothing was changed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ResolveError {
-    /// A type clash is resolved by deleting one of the two, not by a value.
-    #[error("a path used as two types is resolved by deleting one of them")]
-    TypeClash,
-    /// The chooser chose nothing.
-    #[error("no value was chosen")]
-    NothingChosen,
-    /// The value cannot be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// The transaction of the resolution did not commit.
-    #[error("the resolution did not commit: {0}")]
-    NotCommitted(Box<TransactError<WriteError>>),
 }
 
 /// What a bulk load did.
@@ -210,6 +98,9 @@ pub struct Status {
     pub hydrating: bool,
     /// The replicas that ever wrote something that is known here.
     pub writers: usize,
+    /// Whether so many lives have written that no further one may begin to
+    /// ([`TransactError::TooManyLives`]): an alarm.
+    pub crowded: bool,
     /// Time stamps that arrived from too far in the future.
     pub suspect_stamps: u64,
     /// Ids under which this replica wrote until it turned out that somebody else does, too. Not empty is
@@ -371,13 +262,17 @@ impl Replica {
     /// error. The closure reads its own changes; others see them once they are committed.
     ///
     /// # Errors
-    /// The closure's own error, or [`TransactError::Nested`]; nothing was changed.
+    /// The closure's own error, or that the transaction could not begin, is too large, or could not be
+    /// made durable. Nothing was changed.
     pub fn transact<T, E>(
         &self,
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<Committed<T>, TransactError<E>> {
         let writer = self.shared.writer().ok_or(TransactError::Nested)?;
         let replica = self.shared.draw_identity();
+        if let Some((lives, limit)) = self.crowd_before(replica) {
+            return Err(TransactError::TooManyLives { lives, limit });
+        }
         let now_ms = self.shared.now_ms();
         let skipped = self.shared.keep(|keeper| keeper.skip(&self.shared.document()))?;
         if let Some(skipped) = skipped {
@@ -412,6 +307,20 @@ impl Replica {
             self.shared.announce(Origin::Local);
         }
         Ok(committed)
+    }
+
+    /// The lives that have written and how many can, if there are so many that `life` may not begin to. A
+    /// context that cannot name all lives would end every session, and not only for the newest.
+    fn crowd_before(&self, life: ReplicaId) -> Option<(usize, usize)> {
+        let document = self.shared.document();
+        if document.store().last_seq(life) > 0 {
+            return None;
+        }
+        let limit = document.limits().version_vector_entries;
+        let full = KeyRange::full();
+        let segments = document.store().view().context().segments_in(&full);
+        let lives = segments.map(|(_, vector)| vector.len()).max().unwrap_or(0);
+        (lives >= limit / 10 * 9).then_some((lives, limit))
     }
 
     /// A consistent view of everything. It never changes and blocks nobody. A long change is not waited
@@ -620,6 +529,7 @@ impl Replica {
     /// The state of this replica in a few numbers.
     pub fn status(&self) -> Status {
         let replica = self.shared.claimed_identity();
+        let crowded = self.crowd_before(ReplicaId::from_u128(0)).is_some();
         let document = self.shared.document();
         let cells = document.store().view();
         Status {
@@ -628,6 +538,7 @@ impl Replica {
             conflicts: document.view().contested_count(),
             hydrating: cells.is_hydrating(),
             writers: cells.context().floor().len(),
+            crowded,
             suspect_stamps: document.suspect_stamps(),
             given_up: self.shared.given_up(),
         }

@@ -12,6 +12,13 @@ use crate::range::KeyRange;
 use crate::replica::ReplicaId;
 use crate::version_vector::VersionVector;
 
+/// The segments that a replica may have. Each catch-up that was broken off leaves one, so honest peers
+/// come nowhere near; and every commit raises its own component in all of them.
+pub const MOST_SEGMENTS: usize = 4_096;
+
+/// The distinct version vectors that a replica may have, each of up to a megabyte.
+pub const MOST_VECTORS: usize = 64;
+
 /// Which dots have been incorporated, for every key.
 ///
 /// Segments are sorted, cover every key, and neighbours differ.
@@ -91,6 +98,31 @@ impl<K: Ord + Clone> Context<K> {
     /// The number of segments; 1 unless the replica is hydrating.
     pub fn segment_count(&self) -> usize {
         self.segments.len()
+    }
+
+    /// The number of distinct version vectors.
+    pub(crate) fn vector_count(&self) -> usize {
+        let mut distinct: Vec<&VersionVector> = Vec::new();
+        for Segment { vector, .. } in &self.segments {
+            if !distinct.contains(&vector) {
+                distinct.push(vector);
+            }
+        }
+        distinct.len()
+    }
+
+    /// Whether a replica that has this context may take over `grown` as its next one: it is within the
+    /// bounds, or no step away from them.
+    pub(crate) fn may_grow_to(&self, grown: &Self) -> bool {
+        let (before, after) = (self.segment_count(), grown.segment_count());
+        if after <= MOST_VECTORS {
+            return true;
+        }
+        let few_segments = after <= MOST_SEGMENTS || after <= before;
+        few_segments && {
+            let vectors = grown.vector_count();
+            vectors <= MOST_VECTORS || vectors <= self.vector_count()
+        }
     }
 
     /// Whether everything in `vector` has been incorporated for every key of `range`.
@@ -196,6 +228,22 @@ mod tests {
         assert_eq!(context.segment_count(), 2);
         context.join(&KeyRange::new(Some(20), None), &seen(5));
         assert_eq!(context.uniform(), Some(&seen(5)));
+    }
+
+    #[test]
+    fn a_context_does_not_grow_beyond_its_bounds() {
+        let of = |vectors: Seq, segments: usize| {
+            let starts = std::iter::once(None).chain((1..).map(Some));
+            let all = starts.zip((1..=vectors).cycle()).take(segments);
+            Context::<i32>::from_segments(all.map(|(start, seq)| (start, seen(seq)))).unwrap()
+        };
+        let small = of(1, 1);
+        assert!(small.may_grow_to(&of(64, 64)) && small.may_grow_to(&of(2, MOST_SEGMENTS)));
+        assert!(!small.may_grow_to(&of(65, 65)));
+        assert!(!small.may_grow_to(&of(2, MOST_SEGMENTS + 1)));
+        // Whoever is beyond them, by an older version, finds its way back.
+        assert!(of(70, 80).may_grow_to(&of(70, 80)) && of(70, 80).may_grow_to(&of(69, 79)));
+        assert!(!of(70, 80).may_grow_to(&of(71, 80)));
     }
 
     #[test]

@@ -60,7 +60,7 @@ mod view;
 pub mod wire;
 
 pub use cell::{CellRef, Sibling};
-pub use context::Context;
+pub use context::{Context, MOST_SEGMENTS, MOST_VECTORS};
 pub use delta::{
     AuthorisedDelta, Authority, Coverage, Delta, InvalidDelta, Part, Unauthorised, ValidDelta,
 };

@@ -146,6 +146,13 @@ pub enum JoinError {
         /// Which.
         seq: Seq,
     },
+    /// This replica would have incorporated something else on far too many ranges of keys. Let catch-ups
+    /// that are under way come to their end first.
+    #[error("the delta would cut the keys into {segments} ranges of different contexts")]
+    Fragmented {
+        /// The ranges that there would be.
+        segments: usize,
+    },
 }
 
 impl<K: CellKey, V: CellValue> Store<K, V> {
@@ -300,7 +307,21 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 }
             }
         }
-        self.check_dots(delta)
+        self.check_dots(delta)?;
+        self.check_fragments(delta)
+    }
+
+    /// What makes a fragmented context less so is welcome: catch-ups that are under way come to their end.
+    fn check_fragments(&self, delta: &Delta<K, V>) -> Result<(), JoinError> {
+        let context = &self.view.context;
+        let is_whole = |part: &Part<K, V>| part.range == KeyRange::full();
+        if context.uniform().is_some() && delta.parts.iter().all(is_whole) {
+            return Ok(());
+        }
+        let mut after = context.clone();
+        delta.parts.iter().for_each(|part| after.join(&part.range, &part.upto));
+        let segments = after.segment_count();
+        if context.may_grow_to(&after) { Ok(()) } else { Err(JoinError::Fragmented { segments }) }
     }
 
     /// Invariant I1 across deltas. A dot under the context of its key is never inserted again, so only

@@ -314,6 +314,9 @@ pub(crate) struct Status {
     /// Ids that this node gave up because they were used elsewhere too. Not empty is an alarm.
     #[serde(default)]
     pub(crate) given_up: Vec<String>,
+    /// Whether so many replicas have written that no further one may begin to. True is an alarm.
+    #[serde(default)]
+    pub(crate) crowded: bool,
     /// How often a stamp arrived that was too far ahead of the local clock.
     pub(crate) clock_suspects: u64,
     /// Everyone this node syncs with.

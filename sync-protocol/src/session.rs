@@ -168,8 +168,11 @@ impl Session {
     /// The delta of the last [`Output::Apply`] could not be applied; the store is as it was.
     pub fn delta_refused(&mut self, refusal: Refusal, store: &Store, now_ms: u64) {
         self.turn(store, now_ms, |session| match refusal {
-            // The context has moved between the check here and the join: ask for what is missing.
-            Refusal::Join(JoinError::Gap { .. }) => session.refused(store),
+            // The context has moved between the check here and the join, or other catch-ups have to end
+            // first: ask for what is missing.
+            Refusal::Join(JoinError::Gap { .. } | JoinError::Fragmented { .. }) => {
+                session.refused(store)
+            }
             Refusal::Join(JoinError::UnknownOwnDots { claimed, issued }) => {
                 Err(SessionError::UnknownOwnDots { claimed, issued })
             }

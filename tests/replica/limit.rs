@@ -92,3 +92,28 @@ fn a_shortfall_names_who_holds_rights() {
     assert_eq!((shortfall.missing, shortfall.holders), (2, vec![(shop.identity(), 5)]));
     assert_eq!(till.view().bounded("stock").value(), 5);
 }
+
+#[test]
+fn a_life_too_many_may_not_begin_to_write_and_the_others_go_on() {
+    let small = || {
+        let limits = Limits { version_vector_entries: 20, ..Limits::default() };
+        Replica::builder().limits(limits).try_in_memory().unwrap()
+    };
+    let everybody = small();
+    let writers: Vec<Replica> = (0..18).map(|_| small()).collect();
+    for (at, writer) in writers.iter().enumerate() {
+        writer.transact(|tx| tx.register(at as u64).set(1)).unwrap();
+        everybody.apply(&writer.delta_since(&everybody.context()).unwrap()).unwrap();
+    }
+    assert!(everybody.status().crowded);
+    let refused = everybody.transact(|tx| tx.register("mine").set(1)).unwrap_err();
+    let is_typed = matches!(refused, TransactError::TooManyLives { lives: 18, limit: 20 });
+    assert!(is_typed, "{refused}");
+    assert_eq!(everybody.status().replica, None, "no identity was claimed");
+    // Who writes already goes on, also with all that the others have written, and is heard.
+    let one = &writers[0];
+    one.apply(&everybody.delta_since(&one.context()).unwrap()).unwrap();
+    one.transact(|tx| tx.register("more").set(2)).unwrap();
+    everybody.apply(&one.delta_since(&everybody.context()).unwrap()).unwrap();
+    assert_eq!(everybody.view().register("more").get::<u8>().unwrap(), Some(2));
+}

@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'read-only'
   | 'refused'
   | 'shortfall'
+  | 'too-many-lives'
   | 'transaction-over'
   | 'transaction-too-large'
   | 'type-clash'

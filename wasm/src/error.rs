@@ -152,6 +152,9 @@ pub(crate) fn not_committed<E>(error: &TransactError<E>) -> Refusal {
     match error {
         TransactError::Nested => Refusal::nested(),
         TransactError::TooLarge(error) => Refusal::of("transaction-too-large", error),
+        TransactError::TooManyLives { .. } => {
+            Refusal::new("too-many-lives", "too many replicas have written for one more to begin")
+        }
         _ => Refusal::new("refused", "the transaction did not commit"),
     }
 }

@@ -65,6 +65,12 @@ pub enum JoinDeltaError {
         /// Which.
         seq: Seq,
     },
+    /// The delta would cut the value into far too many ranges of different contexts.
+    #[error("the delta would cut the value into {segments} ranges of different contexts")]
+    Fragmented {
+        /// The ranges that there would be.
+        segments: usize,
+    },
     /// The sender no longer records all removals. Standalone values keep theirs, so that any two of
     /// them can always catch up.
     #[error("the delta comes from a replica that has collected removals")]
@@ -79,6 +85,7 @@ impl From<JoinError> for JoinDeltaError {
                 Self::UnknownOwnDots { claimed, issued }
             }
             JoinError::RepeatedDot { replica, seq } => Self::RepeatedDot { replica, seq },
+            JoinError::Fragmented { segments } => Self::Fragmented { segments },
         }
     }
 }

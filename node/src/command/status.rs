@@ -43,9 +43,10 @@ fn report(status: &Status) -> String {
         ("deletions wait for", waits_for(&status.waits_for)),
         ("clock suspects", status.clock_suspects.to_string()),
     ];
-    let alarm = (!status.given_up.is_empty())
+    let copied = (!status.given_up.is_empty())
         .then(|| ("ALARM", format!("ids used elsewhere too: {}", status.given_up.join(", "))));
-    let facts = facts.into_iter().chain(alarm);
+    let crowded = status.crowded.then(|| ("ALARM", "no further replica may begin to write".into()));
+    let facts = facts.into_iter().chain(copied).chain(crowded);
     let facts: Vec<Vec<String>> = facts.map(|(k, v)| vec![k.into(), v]).collect();
     let mut report = text::table(&facts);
     report.push('\n');

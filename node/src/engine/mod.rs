@@ -133,6 +133,7 @@ impl Engine {
             hydrating: status.hydrating,
             waits_for: self.replica.stalled().into_iter().map(waiting).collect(),
             given_up: status.given_up.iter().map(ToString::to_string).collect(),
+            crowded: status.crowded,
             clock_suspects: status.suspect_stamps,
             peers: self.peers.status(),
         }

@@ -25,6 +25,10 @@ pub(super) fn of_transaction(error: TransactError<Problem>) -> Problem {
             let detail = format!("{too_large}; nothing of it was stored");
             Problem::new(413, "transaction_too_large", "The transaction is too large", detail)
         }
+        crowded @ TransactError::TooManyLives { .. } => {
+            let title = "No further replica may write";
+            Problem::new(507, "too_many_lives", title, crowded.to_string())
+        }
         other => Problem::new(500, "internal", "The node failed", other.to_string()),
     }
 }
