@@ -108,6 +108,9 @@ pub enum DeltaError {
     /// The difference cannot be cut to the limits.
     #[error(transparent)]
     Extract(#[from] PlaceTooLarge),
+    /// Some of it was damaged in memory, and waits for a repair from a peer.
+    #[error("some of it was damaged in memory and waits for a repair")]
+    Quarantined,
     /// A record of a snapshot would be too large.
     #[error(transparent)]
     Snapshot(#[from] StorageError),

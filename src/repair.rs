@@ -3,7 +3,7 @@
 use rejoin_crdt::document::DocumentRepairError;
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
-use rejoin_crdt::{AuthorisedDelta, Repaired};
+use rejoin_crdt::{AuthorisedDelta, Repaired, Scrubbed};
 use rejoin_storage::StorageError;
 use thiserror::Error;
 
@@ -48,6 +48,27 @@ impl Replica {
             self.shared.announce(origin);
         }
         Ok(repaired)
+    }
+
+    /// Compares about `most` cells, from `from` on, with what was summed when they last changed, and says
+    /// where the next step goes on. What has changed by itself is set apart until an audit with a peer has
+    /// repaired it: it is not sent, not kept on disk, and not written over. A replica in a network does this
+    /// by itself.
+    ///
+    /// ```
+    /// let db = rejoin::Replica::in_memory();
+    /// db.transact(|tx| tx.register("open").set(true))?;
+    /// let found = db.scrub(None, 1_000);
+    /// assert_eq!((found.cells, found.damaged.len(), found.next), (1, 0, None));
+    /// # Ok::<(), rejoin::TransactError<rejoin::WriteError>>(())
+    /// ```
+    pub fn scrub(&self, from: Option<&Key>, most: usize) -> Scrubbed<Key> {
+        let Some(writer) = self.shared.writer() else {
+            return Scrubbed { cells: 0, damaged: Vec::new(), next: from.cloned() };
+        };
+        let scrubbed = self.shared.change(0, |document| document.scrub(from, most));
+        drop(writer);
+        scrubbed
     }
 
     /// Notes that an audit has found this replica to differ from another one, or to equal it: while it

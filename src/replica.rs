@@ -101,6 +101,12 @@ pub struct Status {
     /// Whether so many lives have written that no further one may begin to
     /// ([`TransactError::TooManyLives`]): an alarm.
     pub crowded: bool,
+    /// Whether this replica was found to differ from one of the same context, or damage was found in its
+    /// memory. It forgets no removals then, and claims no completeness, until an audit finds it equal to
+    /// another one.
+    pub suspect: bool,
+    /// Ranges that were damaged in memory and are not repaired yet: an alarm.
+    pub quarantined: usize,
     /// Time stamps that arrived from too far in the future.
     pub suspect_stamps: u64,
     /// Ids under which this replica wrote until it turned out that somebody else does, too. Not empty is
@@ -353,12 +359,15 @@ impl Replica {
     /// transaction, and says so.
     ///
     /// # Errors
-    /// When a single place is larger than a delta may be.
+    /// When a single place is larger than a delta may be, or some of it was damaged in memory.
     pub fn deltas_since(&self, base: &Context<Key>) -> Result<Vec<Vec<u8>>, DeltaError> {
         let document = self.shared.document();
         let (store, limits) = (document.store(), document.limits());
         let (mut deltas, mut reached) = (Vec::new(), base.clone());
         while let Some(extract) = wire::extract(store, &reached, limits, || None)? {
+            if store.tells_quarantined(&extract.delta) {
+                return Err(DeltaError::Quarantined);
+            }
             reached = reached.joined(&extract.reach);
             deltas.push(extract.bytes);
         }
@@ -539,6 +548,8 @@ impl Replica {
             hydrating: cells.is_hydrating(),
             writers: cells.context().floor().len(),
             crowded,
+            suspect: document.store().is_suspect(),
+            quarantined: document.store().quarantine().len(),
             suspect_stamps: document.suspect_stamps(),
             given_up: self.shared.given_up(),
         }

@@ -101,6 +101,18 @@ impl<V: Clone + PartialEq> Cell<V> {
         self.items.insert(at, (local, entry));
     }
 
+    /// Puts `entry` in the place of another one under the same dot.
+    pub(crate) fn replace(&mut self, local: LocalDot, entry: Entry<V>, lives: &Lives) {
+        self.forget(&[local]);
+        self.insert(local, entry, lives);
+    }
+
+    /// Changes the entries, as failing memory would.
+    #[cfg(feature = "planted")]
+    pub(crate) fn damage(&mut self, change: impl Fn(&mut Entry<V>)) {
+        self.items.iter_mut().for_each(|(_, entry)| change(entry));
+    }
+
     /// Applies a range tombstone that covers this key: everything it saw goes, save what must outlive
     /// it.
     pub(crate) fn bury(&mut self, seen: &VersionVector, lives: &Lives) -> Turnover {

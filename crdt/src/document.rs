@@ -40,7 +40,7 @@ use crate::range::KeyRange;
 use crate::replica::ReplicaId;
 use crate::stability::Stability;
 use crate::staged::Staged;
-use crate::store::{Collected, Commit, JoinError, Repaired, StaleTransaction, Store};
+use crate::store::{Collected, Commit, JoinError, Repaired, Scrubbed, StaleTransaction, Store};
 use crate::value::Value;
 use crate::version_vector::VersionVector;
 use crate::view::View;
@@ -217,8 +217,20 @@ impl Document {
 
     /// Notes what an audit has found: a difference to a replica of the same context, or none. As long as
     /// there is an open one, nothing is collected.
-    pub const fn set_suspect(&mut self, is_suspect: bool) {
+    pub fn set_suspect(&mut self, is_suspect: bool) {
         self.store.set_suspect(is_suspect);
+    }
+
+    /// Compares about `most` cells, from `from` on, with what was summed when they last changed; see
+    /// [`Store::scrub`].
+    pub fn scrub(&mut self, from: Option<&Key>, most: usize) -> Scrubbed<Key> {
+        self.store.scrub(from, most)
+    }
+
+    /// Changes the entries of a cell as failing memory would, for tests.
+    #[cfg(feature = "planted")]
+    pub fn damage(&mut self, key: &Key, change: impl Fn(&mut crate::Entry<Value>)) -> bool {
+        self.store.damage(key, change)
     }
 
     /// Brings cells that an audit has found to differ to what both sides hold together, less what either

@@ -76,8 +76,8 @@ pub use replica::ReplicaId;
 pub use stability::Stability;
 pub use staged::Staged;
 pub use store::{
-    ChangedCell, Collected, Commit, Fork, JoinError, RepairError, Repaired, StaleTransaction,
-    Store, Testimony, Violation,
+    ChangedCell, Collected, Commit, Fork, JoinError, RepairError, Repaired, Scrubbed,
+    StaleTransaction, Store, Testimony, Violation,
 };
 pub use transaction::{CounterOverflow, Transaction};
 pub use types::*;

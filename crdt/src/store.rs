@@ -9,6 +9,7 @@ mod collection;
 mod difference;
 mod fork;
 mod repair;
+mod scrub;
 mod verify;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use thiserror::Error;
 pub use collection::Collected;
 pub use fork::Fork;
 pub use repair::{RepairError, Repaired, Testimony};
+pub use scrub::Scrubbed;
 pub use verify::Violation;
 
 use crate::cell::{Cell, CellRef, Turnover};
@@ -55,6 +57,8 @@ pub struct Store<K, V> {
     forks: Forks<K, V>,
     /// Whether an audit found something that no later one has cleared up.
     is_suspect: bool,
+    /// Ranges whose cells have changed by themselves.
+    quarantine: Vec<KeyRange<K>>,
     origin: Origin,
 }
 
@@ -70,6 +74,7 @@ impl<K: CellKey, V: CellValue> Default for Store<K, V> {
             lapses: 0,
             forks: Forks::default(),
             is_suspect: false,
+            quarantine: Vec::new(),
             origin: Origin::default(),
         }
     }

@@ -317,6 +317,12 @@ pub(crate) struct Status {
     /// Whether so many replicas have written that no further one may begin to. True is an alarm.
     #[serde(default)]
     pub(crate) crowded: bool,
+    /// Whether the node differed from a peer, or its memory was damaged, and it was not found equal to any since.
+    #[serde(default)]
+    pub(crate) suspect: bool,
+    /// Ranges that were damaged in memory and are not repaired yet. Any is an alarm.
+    #[serde(default)]
+    pub(crate) quarantined: usize,
     /// How often a stamp arrived that was too far ahead of the local clock.
     pub(crate) clock_suspects: u64,
     /// Everyone this node syncs with.

@@ -27,6 +27,7 @@ mod random_networks;
 mod reader;
 mod reconnect;
 mod rounds;
+mod scrub;
 mod silence;
 mod slow_peer;
 mod store_refuses;

@@ -85,6 +85,12 @@ pub enum WriteError {
         /// The type.
         tag: TypeTag,
     },
+    /// What is stored here was damaged in memory. It may be written again once it was repaired from a peer.
+    #[error("{path} lies where memory was damaged, and waits for a repair from a peer")]
+    Quarantined {
+        /// What was to be written.
+        path: Path,
+    },
     /// The totals of a counter are full.
     #[error(transparent)]
     CounterOverflow(#[from] CounterOverflow),
@@ -199,8 +205,12 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// When a bounded counter lies there; nothing was changed.
     pub fn delete(&mut self, path: impl IntoPath) -> Result<usize, WriteError> {
-        let (start, end) = path.into_path().subtree();
+        let path = path.into_path();
+        let (start, end) = path.subtree();
         let range = KeyRange::new(Some(start), Some(end));
+        if self.inner.store().quarantine().iter().any(|damaged| damaged.meets(&range)) {
+            return Err(WriteError::Quarantined { path });
+        }
         let mut live = self.inner.range(&range).filter(|(_, cell)| cell.is_live());
         let (first, second) = (live.next(), live.next());
         let single = if second.is_none() { first.map(|(key, _)| key.clone()) } else { None };
@@ -285,6 +295,9 @@ impl<'a> Tx<'a> {
         key.check_limits(limit(self.limits.key_bytes), limit(self.limits.key_components))?;
         if let Some(tag) = key.tag().filter(|tag| tag.is_member_only()) {
             self.check_member(&key, tag)?;
+        }
+        if self.inner.store().is_quarantined(&key) {
+            return Err(WriteError::Quarantined { path: key.path() });
         }
         Ok(key)
     }

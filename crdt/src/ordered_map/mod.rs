@@ -166,7 +166,66 @@ impl<K: Ord, C, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
     }
 }
 
+/// What measuring leaves again has shown.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Remeasured<K> {
+    /// Leaves whose entries are not what was summed: the first key of each, and that of the next one.
+    pub(crate) differing: Vec<(K, Option<K>)>,
+    /// How many entries were measured.
+    pub(crate) entries: usize,
+    /// Where the first leaf begins that was not looked at; `None` at the end.
+    pub(crate) next: Option<K>,
+}
+
 impl<K: Ord + Clone, C: Clone, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
+    /// Measures about `most` entries again, from `from` on, and compares them with the sums that are kept.
+    /// A leaf without a sum gets one, to be compared with the next time. Only memory that has changed by
+    /// itself, or a bug, can make a difference.
+    pub(crate) fn remeasure(
+        &self,
+        from: Option<&K>,
+        most: usize,
+        measure: &impl Fn(&K, &C) -> S,
+    ) -> Remeasured<K>
+    where
+        S: Aggregate + PartialEq,
+    {
+        let mut found = Remeasured { differing: Vec::new(), entries: 0, next: None };
+        let mut is_open = false;
+        self.root.leaves_from(from, &mut |node, leaf| {
+            let Some(first) = leaf.keys().first() else { return true };
+            if std::mem::take(&mut is_open)
+                && let Some((_, next)) = found.differing.last_mut()
+            {
+                *next = Some(first.clone());
+            }
+            if found.entries >= most {
+                found.next = Some(first.clone());
+                return false;
+            }
+            found.entries += leaf.len();
+            let Some(kept) = node.kept_sum() else {
+                node.sum(measure);
+                return true;
+            };
+            let mut sum = S::default();
+            leaf.iter().for_each(|(key, cell)| sum.add(&measure(key, cell)));
+            if sum != *kept {
+                found.differing.push((first.clone(), None));
+                is_open = true;
+            }
+            true
+        });
+        found
+    }
+
+    /// Changes a cell and lets the sums above it stand, as damage does.
+    #[cfg(any(test, feature = "planted"))]
+    pub(crate) fn cell_behind_the_back(&mut self, key: &K) -> Option<&mut C> {
+        let Spot { path, index, .. } = self.root.locate(key);
+        Some(Node::cell_behind_the_back(&mut self.root, &path, index.ok()?))
+    }
+
     /// The cell at `key`, to be changed; the sums above it are forgotten. An absent key copies
     /// and forgets nothing.
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut C> {

@@ -103,8 +103,8 @@ impl<K, C, S> Node<K, C, S> {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn cached_sum(&self) -> Option<&S> {
+    /// The sum as it was last computed, if nothing was written since.
+    pub(super) fn kept_sum(&self) -> Option<&S> {
         self.sum.get().map(Box::as_ref)
     }
 
@@ -168,6 +168,25 @@ impl<K: Ord, C, S> Node<K, C, S> {
         }
     }
 
+    /// Shows the leaves from the one on where `from` belongs, each with its node, until `visit` has seen
+    /// enough.
+    pub(super) fn leaves_from<'a>(
+        &'a self,
+        from: Option<&K>,
+        visit: &mut impl FnMut(&'a Self, &'a Leaf<K, C>) -> bool,
+    ) -> bool {
+        match &self.body {
+            Body::Leaf(leaf) => visit(self, leaf),
+            Body::Inner(children) => {
+                let first = from.map_or(0, |key| child_with(children, key));
+                children[first..]
+                    .iter()
+                    .enumerate()
+                    .all(|(at, child)| child.node.leaves_from(from.filter(|_| at == 0), visit))
+            }
+        }
+    }
+
     pub(super) fn get(&self, key: &K) -> Option<&C> {
         let mut node = self;
         loop {
@@ -225,6 +244,22 @@ impl<K: Ord, C, S> Node<K, C, S> {
 }
 
 impl<K: Clone, C: Clone, S> Node<K, C, S> {
+    /// Changes a cell and lets the sums above it stand, as damage does.
+    #[cfg(any(test, feature = "planted"))]
+    pub(super) fn cell_behind_the_back<'a>(
+        node: &'a mut Arc<Self>,
+        path: &[usize],
+        at: usize,
+    ) -> &'a mut C {
+        match &mut Arc::make_mut(node).body {
+            Body::Leaf(leaf) => leaf.cell_mut(at),
+            Body::Inner(children) => {
+                let (child, rest) = step(path);
+                Self::cell_behind_the_back(&mut children[child].node, rest, at)
+            }
+        }
+    }
+
     /// The only way to change a node: it is copied if another map shares it, and its sum forgotten.
     fn touch(node: &mut Arc<Self>) -> &mut Body<K, C, S> {
         let node = Arc::make_mut(node);

@@ -174,7 +174,7 @@ fn check<const FANOUT: usize>(
             assert!(leaf.len() <= FANOUT && (leaf.len() >= least || is_root));
             assert!(leaf.keys().is_sorted_by(|a, b| a < b));
             assert!(low.is_none_or(|low| leaf.keys().iter().all(|key| low <= *key)));
-            if let Some(sum) = node.cached_sum() {
+            if let Some(sum) = node.kept_sum() {
                 assert_eq!(*sum, total(leaf.iter().map(|(k, c)| (*k, *c))));
             }
             0
@@ -190,10 +190,10 @@ fn check<const FANOUT: usize>(
             });
             let depths: Vec<usize> = depths.collect();
             assert!(depths.iter().all(|depth| *depth == depths[0]));
-            if let Some(sum) = node.cached_sum() {
+            if let Some(sum) = node.kept_sum() {
                 let mut expected = Total::default();
                 children.iter().for_each(|child| {
-                    expected.add(child.node.cached_sum().expect("below a cached sum"));
+                    expected.add(child.node.kept_sum().expect("below a cached sum"));
                 });
                 assert_eq!(*sum, expected);
             }
@@ -384,4 +384,43 @@ fn separators_cut_a_range_into_pieces_of_comparable_size() {
         }
     }
     assert!(loaded(0).separators(Bound::Unbounded, Bound::Unbounded, 15).is_empty());
+}
+
+#[test]
+fn measuring_again_finds_every_cell_that_changed_by_itself_and_no_other() {
+    let mut tree = Tree::<8>::new();
+    for key in 0..500 {
+        tree.insert(key * 2, 7);
+    }
+    let remeasure = |tree: &Tree<8>, most: usize| {
+        let (mut from, mut differing, mut entries) = (None, Vec::new(), 0);
+        loop {
+            let found = tree.remeasure(from.as_ref(), most, &measure);
+            entries += found.entries;
+            differing.extend(found.differing);
+            match found.next {
+                Some(next) => from = Some(next),
+                None => return (differing, entries),
+            }
+        }
+    };
+    assert_eq!(remeasure(&tree, 30), (vec![], 500), "now every leaf has a sum");
+    assert_eq!(remeasure(&tree, 30), (vec![], 500));
+    tree.insert(101, 3);
+    *tree.get_mut(&200).unwrap() = 9;
+    assert_eq!(remeasure(&tree, 30), (vec![], 501), "who writes says so");
+    for key in [0, 404, 998] {
+        let mut damaged = tree.clone();
+        // A copy of its own, as a tree has that nobody else looks at, with every sum in place.
+        for key in 0..500 {
+            damaged.get_mut(&(key * 2));
+        }
+        damaged.aggregate(Bound::Unbounded, Bound::Unbounded, &measure);
+        *damaged.cell_behind_the_back(&key).unwrap() ^= 1;
+        let (differing, _) = remeasure(&damaged, 64);
+        let [(first, next)] = differing.as_slice() else { panic!("{key}: {differing:?}") };
+        assert!(*first <= key && next.is_none_or(|next| key < next), "{key}: {differing:?}");
+        damaged.get_mut(&key);
+        assert_eq!(remeasure(&damaged, 64).0, vec![], "once the sum is forgotten it is as it is");
+    }
 }

@@ -23,9 +23,13 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.is_suspect
     }
 
-    /// Notes what an audit has found: a difference to a replica of the same context, or none.
-    pub const fn set_suspect(&mut self, is_suspect: bool) {
+    /// Notes what an audit has found: a difference to a replica of the same context, or none. None ends the
+    /// [quarantine](Self::quarantine), too.
+    pub fn set_suspect(&mut self, is_suspect: bool) {
         self.is_suspect = is_suspect;
+        if !is_suspect {
+            self.quarantine.clear();
+        }
     }
 
     /// What others hold under dots that stand for something else here, as far as audits have found it;
@@ -63,7 +67,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 
     /// Everything that this store knows of the cells of `keys`, sorted: their dots with their entries,
-    /// the range tombstones over them, and forks.
+    /// the range tombstones over them, and forks. Of cells in [quarantine](Self::quarantine) it knows
+    /// nothing.
     pub fn testimony(&self, keys: &[K]) -> Testimony<K, V> {
         let full = KeyRange::full();
         let part = |(range, upto): (KeyRange<K>, &VersionVector)| {
@@ -111,7 +116,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 
     fn whole_cell(&self, key: &K) -> DeltaCell<K, V> {
-        let entries = self.view.cell(key).into_iter().flat_map(|cell| cell.entries());
+        let known = self.view.cell(key).filter(|_| !self.is_quarantined(key));
+        let entries = known.into_iter().flat_map(|cell| cell.entries());
         let fresh: SmallVec<_> = entries.map(|(dot, entry)| (dot, entry.clone())).collect();
         DeltaCell { key: key.clone(), fresh, kept: Vec::new() }
     }

@@ -167,10 +167,15 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let own = self.view.cell(key).into_iter().flat_map(|cell| cell.entries());
         let mut both: BTreeMap<Dot, (Entry<V>, Side)> =
             own.map(|(dot, entry)| (dot, (entry.clone(), Side::Own))).collect();
-        let mut forks = Vec::new();
+        let (mut forks, mut replaced) = (Vec::new(), Vec::new());
         for (dot, entry) in &theirs.fresh {
             match both.get_mut(dot) {
                 Some((own, side)) if own == entry => *side = Side::Both,
+                // It is known which of the two was damaged.
+                Some(own) if self.is_quarantined(key) => {
+                    *own = (entry.clone(), Side::Both);
+                    replaced.push((*dot, entry.clone()));
+                }
                 Some((_, side)) => {
                     *side = Side::Both;
                     forks.push((*dot, entry));
@@ -197,7 +202,30 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         for (dot, entry) in forks {
             self.record_fork(key, dot, entry, repaired);
         }
+        self.replace_entries(key, replaced, repaired);
         self.change_cell(key, &gone, back, index, repaired);
+    }
+
+    /// Puts what the other side holds in the place of what was damaged here under the same dots.
+    fn replace_entries(
+        &mut self,
+        key: &K,
+        replaced: Vec<(Dot, Entry<V>)>,
+        repaired: &mut Repaired<K, V>,
+    ) {
+        let lives = &self.view.lives;
+        let Some(cell) = self.view.cells.get_mut(key).filter(|_| !replaced.is_empty()) else {
+            return;
+        };
+        let held = cell.holds_removal();
+        repaired.restored += replaced.len();
+        for (dot, entry) in replaced {
+            let Some(life) = lives.life(dot.replica) else { continue };
+            cell.replace(LocalDot { life, seq: dot.seq }, entry, lives);
+        }
+        self.removals.note(key, held, cell.holds_removal());
+        let changed = ChangedCell { key: key.clone(), is_new: false, dots: cell.len() };
+        repaired.commit.cells.push(changed);
     }
 
     fn change_cell(

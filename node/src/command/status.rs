@@ -46,7 +46,11 @@ fn report(status: &Status) -> String {
     let copied = (!status.given_up.is_empty())
         .then(|| ("ALARM", format!("ids used elsewhere too: {}", status.given_up.join(", "))));
     let crowded = status.crowded.then(|| ("ALARM", "no further replica may begin to write".into()));
-    let facts = facts.into_iter().chain(copied).chain(crowded);
+    let damaged = (status.quarantined > 0)
+        .then(|| ("ALARM", format!("ranges damaged in memory: {}", status.quarantined)));
+    let suspect = status.suspect.then(|| ("suspect", "yes: not found equal to a peer yet".into()));
+    let alarms = copied.into_iter().chain(crowded).chain(damaged).chain(suspect);
+    let facts = facts.into_iter().chain(alarms);
     let facts: Vec<Vec<String>> = facts.map(|(k, v)| vec![k.into(), v]).collect();
     let mut report = text::table(&facts);
     report.push('\n');

@@ -134,6 +134,8 @@ impl Engine {
             waits_for: self.replica.stalled().into_iter().map(waiting).collect(),
             given_up: status.given_up.iter().map(ToString::to_string).collect(),
             crowded: status.crowded,
+            suspect: status.suspect,
+            quarantined: status.quarantined,
             clock_suspects: status.suspect_stamps,
             peers: self.peers.status(),
         }

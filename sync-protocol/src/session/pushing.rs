@@ -120,11 +120,14 @@ impl Session {
     }
 
     fn answer(&mut self, id: u64, store: &Store) -> Result<(), SessionError> {
-        if self.defers(id, store) {
+        let below = |base: &Context| !store.below_horizon(base).is_empty();
+        if store.is_suspect() && self.knowledge.heard().is_some_and(below) {
+            self.defer(id);
             return Ok(());
         }
         let is_audit = self.audit.is_due(self.now_ms);
         match self.extract_or_offer(id, store, is_audit)? {
+            Some(extract) if store.tells_quarantined(&extract.delta) => self.defer(id),
             Some(extract) => self.send(id, extract),
             None if self.is_offering(id) => {}
             None => {
@@ -136,18 +139,14 @@ impl Session {
         Ok(())
     }
 
-    /// A listing says that what it does not name is gone. Whoever may have lost something does not say so.
-    fn defers(&mut self, id: u64, store: &Store) -> bool {
-        let Some((peer, base)) = self.peer().zip(self.knowledge.heard()) else { return false };
-        if !store.is_suspect() || store.below_horizon(base).is_empty() {
-            return false;
-        }
-        let is_understood = peer.features & REPAIRS != 0;
+    /// Asks the peer to ask again later. A listing says that what it does not name is gone: whoever may
+    /// have lost something does not say so. And nobody is told what was damaged here.
+    fn defer(&mut self, id: u64) {
+        let is_understood = self.peer().is_some_and(|peer| peer.features & REPAIRS != 0);
         self.offering = None;
         let nothing = Current { id, wants_answer: false, context: None, fingerprint: None };
         let answer = if is_understood { Message::Later { id } } else { Message::Current(nothing) };
         self.outbox.message(&answer);
-        true
     }
 
     fn push(&mut self, replica: ReplicaId, store: &Store) -> Result<(), SessionError> {
@@ -169,6 +168,9 @@ impl Session {
         let Some(extract) = extract(store, &base, &peer.limits, fingerprint)? else {
             return Ok(());
         };
+        if store.tells_quarantined(&extract.delta) {
+            return Ok(());
+        }
         let reaches = segments::covers(&extract.reach, own);
         self.send(0, extract);
         if !reaches {

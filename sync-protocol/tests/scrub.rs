@@ -1,0 +1,125 @@
+#![cfg(feature = "planted")]
+
+use rejoin_crdt::value::Value;
+use rejoin_crdt::{Entry, KeyRange};
+use rejoin_sync::{Event, Kind};
+
+use crate::common::{Net, Site, register};
+
+const DAMAGED: u32 = 31;
+
+/// Two sites of the same state whose sums are kept, not connected; memory of the first one fails.
+fn damaged_pair() -> Net {
+    let mut net = Net::new(2);
+    for key in 0..100 {
+        net.sites[0].write(key, &format!("value {key}"));
+    }
+    let link = net.connect(0, 1);
+    net.assert_converged();
+    net.cut(link);
+    fail(&mut net.sites[0]);
+    net
+}
+
+/// A bit flips in a value.
+fn fail(site: &mut Site) {
+    site.store.audited(&KeyRange::full());
+    let lie = Value::from_serialize(&"value 13").unwrap();
+    let flips = |entry: &mut Entry<Value>| {
+        if let Entry::Value { value, .. } = entry {
+            value.clone_from(&lie);
+        }
+    };
+    assert!(site.store.damage(&register(DAMAGED), flips));
+}
+
+fn scrub(site: &mut Site) -> usize {
+    let (mut from, mut damaged) = (None, 0);
+    loop {
+        let found = site.store.scrub(from.as_ref(), 40);
+        damaged += found.damaged.len();
+        match found.next {
+            Some(next) => from = Some(next),
+            None => return damaged,
+        }
+    }
+}
+
+#[test]
+fn a_healthy_store_finds_nothing_however_often_it_looks() {
+    let mut net = damaged_pair();
+    for _ in 0..3 {
+        assert_eq!(scrub(&mut net.sites[1]), 0);
+        net.sites[1].write(7, "again");
+    }
+    assert!(!net.sites[1].store.is_suspect() && net.sites[1].store.quarantine().is_empty());
+}
+
+#[test]
+fn a_damaged_value_is_set_apart_and_brought_back_and_nobody_is_accused_of_a_fork() {
+    let mut net = damaged_pair();
+    assert_eq!(scrub(&mut net.sites[0]), 1);
+    assert!(net.sites[0].store.is_quarantined(&register(DAMAGED)));
+    assert!(net.sites[0].store.is_suspect());
+    assert_eq!(scrub(&mut net.sites[0]), 0, "it is found once");
+    let link = net.connect(0, 1);
+    net.advance(1_000);
+    for side in 0..2 {
+        let site = &net.sites[side];
+        assert_eq!(site.listing(), net.sites[1].listing(), "side {side}");
+        assert!(!site.store.is_suspect() && site.store.quarantine().is_empty(), "side {side}");
+        assert_eq!(site.store.forks().count(), 0, "side {side}");
+        site.store.verify(site.id).unwrap();
+        let end = net.end(link, side);
+        assert_eq!(end.count(|event| matches!(event, Event::Forked { .. })), 0);
+    }
+    assert_eq!(net.end(link, 0).count(|event| matches!(event, Event::Repaired { .. })), 1);
+}
+
+#[test]
+fn without_scrubbing_the_same_damage_is_a_fork_that_stays() {
+    let mut net = damaged_pair();
+    // A write beside it makes the sum that was kept a new one.
+    net.sites[0].write(DAMAGED + 1, "beside");
+    net.connect(0, 1);
+    net.advance(100_000);
+    assert_eq!(net.sites[0].store.forks().count(), 1);
+    assert_eq!(net.sites[1].store.forks().count(), 1);
+}
+
+#[test]
+fn what_is_damaged_is_told_to_nobody_until_it_is_repaired() {
+    let mut net = damaged_pair();
+    net.sites.push(Site::new(3));
+    scrub(&mut net.sites[0]);
+    let link = net.connect(0, 2);
+    net.advance(5_000);
+    assert_eq!(net.status(link, 0).sent.of(Kind::Delta), 0);
+    assert!(net.end(link, 1).count(|event| matches!(event, Event::Deferred)) > 0);
+    assert_eq!(net.sites[2].store.view().cell_count(), 0);
+    net.connect(0, 1);
+    net.advance(60_000);
+    net.cut(1);
+    assert_eq!(net.sites[2].listing(), net.sites[1].listing());
+}
+
+#[test]
+fn everything_goes_on_beside_the_damage() {
+    let mut net = damaged_pair();
+    let link = net.connect(0, 1);
+    net.advance(1_000);
+    net.cut(link);
+    fail(&mut net.sites[0]);
+    scrub(&mut net.sites[0]);
+    net.sites[0].write(90, "beside the damage");
+    net.sites[1].write(DAMAGED, "written at the other side");
+    net.connect(0, 1);
+    net.advance(1_000);
+    assert_eq!(net.sites[0].listing(), net.sites[1].listing());
+    assert!(net.sites[0].store.quarantine().is_empty());
+    let entries = |site: usize| {
+        let cell = net.sites[site].store.view().cell(&register(DAMAGED)).unwrap();
+        cell.values().map(|value| value.value.decode::<String>().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(entries(0), ["written at the other side"]);
+}
