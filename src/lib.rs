@@ -54,8 +54,8 @@ pub use keeper::{KeepError, RecoverError, Recovery};
 pub use observer::{Observer, Origin};
 pub use rejoin_crdt::document::{
     Acknowledgements, Candidate, Changes, Conflict, Document, DocumentStore, DocumentView,
-    Inadmissible, Member, MemberError, MemberState, Members, Reading, Resolver, Tx, WriteError,
-    members_range,
+    Inadmissible, LateWrite, Member, MemberError, MemberState, Members, Reading, Resolver, Tx,
+    WriteError, members_range,
 };
 pub use rejoin_crdt::*;
 pub use rejoin_storage::{

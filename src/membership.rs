@@ -3,7 +3,7 @@
 //! Thin calls of [`rejoin_crdt::document::MembersMut`], one transaction each. `docs/members.md` says when
 //! to use them.
 
-use rejoin_crdt::document::{Member, MemberError, MemberState, MembersMut};
+use rejoin_crdt::document::{LateWrite, Member, MemberError, MemberState, MembersMut};
 use rejoin_crdt::{Dot, ReplicaId};
 
 use crate::{Committed, Replica, TransactError};
@@ -75,6 +75,13 @@ impl Replica {
         life: ReplicaId,
     ) -> Result<Committed<bool>, TransactError<MemberError>> {
         self.change_members(|members| members.set_state(life, MemberState::Retired))
+    }
+
+    /// What former members wrote to types that only members write, and that arrived here after the news that
+    /// they had left; the last thousand since this replica was opened. A removal that was forgotten meanwhile
+    /// does not beat such a write, so somebody should look whether it is still wanted.
+    pub fn late_writes(&self) -> Vec<LateWrite> {
+        self.shared.document().late_writes().cloned().collect()
     }
 
     fn change_members<T>(

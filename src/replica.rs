@@ -107,6 +107,9 @@ pub struct Status {
     pub suspect: bool,
     /// Ranges that were damaged in memory and are not repaired yet: an alarm.
     pub quarantined: usize,
+    /// Changes of former members to member-only types that arrived after the news that they had left
+    /// ([`Replica::late_writes`]): a removal may have lost to them.
+    pub late_writes: u64,
     /// Time stamps that arrived from too far in the future.
     pub suspect_stamps: u64,
     /// Ids under which this replica wrote until it turned out that somebody else does, too. Not empty is
@@ -550,6 +553,7 @@ impl Replica {
             crowded,
             suspect: document.store().is_suspect(),
             quarantined: document.store().quarantine().len(),
+            late_writes: document.late_write_count(),
             suspect_stamps: document.suspect_stamps(),
             given_up: self.shared.given_up(),
         }

@@ -10,6 +10,7 @@
 mod acknowledgement;
 mod admissible;
 mod conflict;
+mod late;
 mod member;
 mod membership;
 mod read;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 pub use acknowledgement::Acknowledgements;
 pub use admissible::{DocumentJoinError, DocumentRepairError, Inadmissible};
 pub use conflict::{Candidate, Conflict};
+pub use late::LateWrite;
 pub use member::{Member, MemberState, Members, members_range};
 pub use membership::{MemberError, MembersMut};
 pub use read::{Bounded, Counter, Flag, Map, MvRegister, Reading, Register, Set};
@@ -46,6 +48,7 @@ use crate::version_vector::VersionVector;
 use crate::view::View;
 
 use conflict::is_contested;
+use late::LateWrites;
 use resolver::Resolvers;
 
 /// The cells of a document.
@@ -66,6 +69,7 @@ pub struct Document {
     limits: Limits,
     clock: Clock,
     suspect_stamps: u64,
+    late: LateWrites,
 }
 
 /// A consistent view of a document; cheap to take, and it never changes.
@@ -133,6 +137,16 @@ impl Document {
         self.suspect_stamps
     }
 
+    /// How many [late writes](LateWrite) have arrived since this document was opened.
+    pub const fn late_write_count(&self) -> u64 {
+        self.late.count
+    }
+
+    /// The last thousand of them, oldest first.
+    pub fn late_writes(&self) -> impl Iterator<Item = &LateWrite> + '_ {
+        self.late.last.iter()
+    }
+
     /// A transaction of `replica` whose writes carry the stamp `hlc`; it changes nothing until it is
     /// [committed](Self::commit).
     pub fn transaction(&self, replica: ReplicaId, hlc: Hlc) -> Tx<'_> {
@@ -179,7 +193,9 @@ impl Document {
     ) -> Result<Commit<Key>, DocumentJoinError> {
         admissible::check(&self.store, delta.as_delta())?;
         let stamps = stamps(delta.as_delta());
+        let late = LateWrites::in_delta(&self.store, delta.as_delta());
         let commit = self.store.join(delta, own)?;
+        self.late.remember(late);
         for stamp in stamps {
             self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
         }

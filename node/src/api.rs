@@ -323,6 +323,9 @@ pub(crate) struct Status {
     /// Ranges that were damaged in memory and are not repaired yet. Any is an alarm.
     #[serde(default)]
     pub(crate) quarantined: usize,
+    /// Writes of former members that arrived late: a removal may have lost to them.
+    #[serde(default)]
+    pub(crate) late_writes: u64,
     /// How often a stamp arrived that was too far ahead of the local clock.
     pub(crate) clock_suspects: u64,
     /// Everyone this node syncs with.

@@ -7,6 +7,7 @@ mod change_feed;
 mod clock_ahead;
 mod conflict;
 mod durable;
+mod late_write;
 mod limit;
 mod members;
 mod resolver;

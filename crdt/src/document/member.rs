@@ -119,9 +119,7 @@ impl<'a> Members<'a> {
 
     /// A life whose state nobody has written yet is active.
     fn state(self, life: ReplicaId) -> MemberState {
-        let written = self.source.cell_of(&state_key(life)).and_then(CellRef::maximum);
-        let number = written.and_then(|value| value.decode_borrowed().ok());
-        number.and_then(MemberState::from_number).unwrap_or(MemberState::Active)
+        MemberState::of(self.source.cell_of(&state_key(life)))
     }
 }
 
@@ -134,6 +132,13 @@ impl MemberState {
             Self::Closed => 2,
             Self::Retired => 3,
         }
+    }
+
+    /// What the cell of a state says.
+    pub(super) fn of(cell: Option<CellRef<'_, Value>>) -> Self {
+        let written = cell.and_then(CellRef::maximum);
+        let number = written.and_then(|value| value.decode_borrowed().ok());
+        number.and_then(Self::from_number).unwrap_or(Self::Active)
     }
 
     fn from_number(number: u8) -> Option<Self> {

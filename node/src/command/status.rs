@@ -49,7 +49,9 @@ fn report(status: &Status) -> String {
     let damaged = (status.quarantined > 0)
         .then(|| ("ALARM", format!("ranges damaged in memory: {}", status.quarantined)));
     let suspect = status.suspect.then(|| ("suspect", "yes: not found equal to a peer yet".into()));
-    let alarms = copied.into_iter().chain(crowded).chain(damaged).chain(suspect);
+    let late = (status.late_writes > 0)
+        .then(|| ("late writes", format!("{} of former members", status.late_writes)));
+    let alarms = copied.into_iter().chain(crowded).chain(damaged).chain(suspect).chain(late);
     let facts = facts.into_iter().chain(alarms);
     let facts: Vec<Vec<String>> = facts.map(|(k, v)| vec![k.into(), v]).collect();
     let mut report = text::table(&facts);

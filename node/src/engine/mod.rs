@@ -136,6 +136,7 @@ impl Engine {
             crowded: status.crowded,
             suspect: status.suspect,
             quarantined: status.quarantined,
+            late_writes: status.late_writes,
             clock_suspects: status.suspect_stamps,
             peers: self.peers.status(),
         }
