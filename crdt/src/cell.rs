@@ -73,6 +73,9 @@ impl<V: Clone + PartialEq> Cell<V> {
             if own.contains(*dot) {
                 continue;
             }
+            if planted(Bug::EqualStampsKeepFirst) && self.holds_value_of_stamp(entry) {
+                continue;
+            }
             // Whoever joins a delta has interned its authors.
             let Some(life) = lives.life(dot.replica) else { continue };
             let local = LocalDot { life, seq: dot.seq };
@@ -195,6 +198,12 @@ impl<V: Clone + PartialEq> Cell<V> {
             }
             stays
         });
+    }
+
+    /// Whether a value is here that was written at the same time as `entry`, which is one too.
+    fn holds_value_of_stamp(&self, entry: &Entry<V>) -> bool {
+        let is_equal = |held: &Entry<V>| held.is_value() && held.hlc() == entry.hlc();
+        entry.is_value() && self.entries().any(is_equal)
     }
 
     /// The planted bugs that live in the join (see [`crate::planted`]).

@@ -18,6 +18,8 @@ pub enum Bug {
     BaseUnchecked,
     /// Concurrent values are reduced to the last by clock.
     DropLastWriterWinsLosers,
+    /// Of concurrent values with one stamp the one that came first stays, and the other is dropped.
+    EqualStampsKeepFirst,
     /// A range tombstone is not accompanied by resets of the counters below it.
     RangeTombstoneWithoutResets,
     /// A range tombstone works beyond the segments whose context has its dot.
@@ -81,12 +83,13 @@ impl Bug {
     ];
 
     /// Every other planted bug of this crate.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::OneRemovalPerCell,
         Self::PartialDeltaAdvancesWholeContext,
         Self::GapAccepted,
         Self::BaseUnchecked,
         Self::DropLastWriterWinsLosers,
+        Self::EqualStampsKeepFirst,
         Self::RangeTombstoneWithoutResets,
         Self::RangeTombstoneUnclipped,
         Self::RangeTombstoneSpansSegmentsByMaximum,
