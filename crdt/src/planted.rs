@@ -52,6 +52,8 @@ pub enum Bug {
     ContextGrowsFirst,
     /// The context of a sender takes the place of the receiver's own.
     ContextReplaced,
+    /// A commit is in the context of the segment of its first key only.
+    CommitInOneSegment,
     /// A resolution supersedes what arrived after its author had looked, too.
     ResolutionSupersedesEverything,
     /// A tombstone goes when every member has acknowledged it, also where it beats concurrent writes.
@@ -83,7 +85,7 @@ impl Bug {
     ];
 
     /// Every other planted bug of this crate.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::OneRemovalPerCell,
         Self::PartialDeltaAdvancesWholeContext,
         Self::GapAccepted,
@@ -106,6 +108,7 @@ impl Bug {
         Self::OneDotPerTransaction,
         Self::ContextGrowsFirst,
         Self::ContextReplaced,
+        Self::CommitInOneSegment,
         Self::ResolutionSupersedesEverything,
     ];
 

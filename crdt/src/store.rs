@@ -224,7 +224,14 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         for (key, cell) in staged.cells {
             self.replace_cell(key, cell, &mut index, &mut commit);
         }
-        self.view.context.advance(staged.replica, staged.seq);
+        if planted(Bug::CommitInOneSegment)
+            && let Some(range) = commit.cells.first().and_then(|c| self.segment_of(&c.key))
+        {
+            let own = [(staged.replica, staged.seq)].into_iter().collect();
+            self.view.context.join(&range, &own);
+        } else {
+            self.view.context.advance(staged.replica, staged.seq);
+        }
         debug_assert!(
             any_planted()
                 || self
@@ -290,6 +297,13 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// Takes over that somebody has collected what lies under `horizon`, as far as it was seen here.
     pub fn inherit_horizon(&mut self, horizon: &VersionVector) {
         self.horizon.join(&horizon.meet(&self.view.context.floor()));
+    }
+
+    /// The keys around `key` that have one context.
+    fn segment_of(&self, key: &K) -> Option<KeyRange<K>> {
+        let full = KeyRange::full();
+        let mut segments = self.view.context.segments_in(&full).map(|(range, _)| range);
+        segments.find(|range| range.contains(key))
     }
 
     fn check_parts(&self, delta: &Delta<K, V>, own: Option<ReplicaId>) -> Result<(), JoinError> {
@@ -528,7 +542,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             died: old.iter().filter(|dot| !fresh.contains(dot)).copied().collect(),
         };
         debug_assert!(
-            turnover.died.is_empty()
+            any_planted()
+                || turnover.died.is_empty()
                 || !turnover.born.is_empty()
                 || commit.ranges.iter().any(|range| range.contains(&key)),
             "invariant I5: something left {key:?} without a dot that removes it"
