@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use crate::cell::CellRef;
 use crate::dot::Dot;
 use crate::entry::Entry;
+use crate::hlc::Hlc;
 use crate::ordered_map::Aggregate;
+use crate::planted::{Bug, planted};
 
 /// Separates these hashes from every other use of BLAKE3.
 pub(crate) const HASH_KEY: &[u8; blake3::KEY_LEN] = b"rejoin: cell fingerprint, form 1";
@@ -145,10 +147,14 @@ pub(crate) fn live_hash<K: Serialize, V: Serialize>(
     update(&mut hasher, key);
     for (dot, entry) in live {
         match entry {
-            Entry::Value { hlc, value } => update(&mut hasher, &(0_u8, dot, hlc, value)),
+            Entry::Value { hlc, value } => {
+                let hlc = if planted(Bug::FingerprintWithoutStamp) { &Hlc::ZERO } else { hlc };
+                update(&mut hasher, &(0_u8, dot, hlc, value));
+            }
             Entry::Slot(slot) => {
+                let epoch = if planted(Bug::FingerprintWithoutEpoch) { 0 } else { slot.epoch };
                 let remainder = slot.remainder(dot.seq, reset.of(dot.replica));
-                update(&mut hasher, &(1_u8, dot, slot.epoch, remainder));
+                update(&mut hasher, &(1_u8, dot, epoch, remainder));
             }
             Entry::Row(row) => update(&mut hasher, &(2_u8, dot, row)),
             Entry::Tombstone(_) | Entry::Reset(_) => {}

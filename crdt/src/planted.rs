@@ -74,6 +74,10 @@ pub enum Bug {
     RepairByIntersection,
     /// A repair is applied although one side has seen more since the other spoke.
     RepairAfterContextsMoved,
+    /// A fingerprint is over values without the time at which they were written.
+    FingerprintWithoutStamp,
+    /// A fingerprint is over what remains of counters, whichever epoch it is of.
+    FingerprintWithoutEpoch,
 }
 
 impl Bug {
@@ -123,6 +127,10 @@ impl Bug {
         Self::RepairByIntersection,
         Self::RepairAfterContextsMoved,
     ];
+
+    /// The planted bugs that show only where one field of an entry is damaged.
+    pub const FINGERPRINT: [Self; 2] =
+        [Self::FingerprintWithoutStamp, Self::FingerprintWithoutEpoch];
 }
 
 #[cfg(feature = "planted")]
