@@ -11,6 +11,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::planted::{Bug, planted};
+
 /// How far a remote stamp may pull the local clock ahead of local time, in milliseconds.
 ///
 /// One minute is far above the error of any clock that is set at all and far below what would let a
@@ -94,7 +96,7 @@ impl Clock {
     ///
     /// Returns whether the stamp was suspect.
     pub fn observe(&mut self, remote: Hlc, now_ms: u64) -> bool {
-        if remote.is_suspect(now_ms) {
+        if remote.is_suspect(now_ms) && !planted(Bug::ClockFollowsAnyStamp) {
             return true;
         }
         self.last = self.last.max(remote);

@@ -78,6 +78,8 @@ pub enum Bug {
     FingerprintWithoutStamp,
     /// A fingerprint is over what remains of counters, whichever epoch it is of.
     FingerprintWithoutEpoch,
+    /// A stamp from the far future moves the clock of whoever sees it.
+    ClockFollowsAnyStamp,
 }
 
 impl Bug {
@@ -131,6 +133,9 @@ impl Bug {
     /// The planted bugs that show only where one field of an entry is damaged.
     pub const FINGERPRINT: [Self; 2] =
         [Self::FingerprintWithoutStamp, Self::FingerprintWithoutEpoch];
+
+    /// The planted bugs of what a document adds to its cells: clock, paths and resolvers.
+    pub const DOCUMENT: [Self; 1] = [Self::ClockFollowsAnyStamp];
 }
 
 #[cfg(feature = "planted")]

@@ -1,0 +1,16 @@
+//! The judges can fail: each of these bugs is found by the histories that are about it.
+
+use rejoin_crdt::planted::{Bug, plant};
+
+use crate::{HISTORIES, clock};
+
+#[test]
+fn every_planted_bug_of_a_document_is_found() {
+    for bug in Bug::DOCUMENT {
+        plant(Some(bug));
+        let found = (0..HISTORIES).find_map(|seed| Some((seed, clock::run(seed).err()?)));
+        plant(None);
+        let (seed, why) = found.expect("the judge notices every planted bug");
+        println!("{bug:?}: history {seed}: {why}");
+    }
+}
