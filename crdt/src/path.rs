@@ -24,6 +24,7 @@ mod text;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::planted::{Bug, planted};
 use crate::value::Int;
 
 pub use clash::clash;
@@ -123,6 +124,11 @@ impl Path {
 
     /// The range, end exclusive, of all cells of this path and of everything below it.
     pub fn subtree(&self) -> (Key, Key) {
+        if planted(Bug::SubtreeByBytes)
+            && let Some(Component::Str(_) | Component::Bytes(_)) = self.0.last()
+        {
+            return self.without_terminator();
+        }
         (self.start(), self.position_at(AFTER_SUBTREE))
     }
 
@@ -134,6 +140,15 @@ impl Path {
     /// The range, end exclusive, of the elements of the set at this path.
     pub fn elements(&self) -> (Key, Key) {
         (self.position_at(ELEMENT), self.position_at(AFTER_ELEMENTS))
+    }
+
+    /// The range of the keys that begin like this path, whose last component may go on.
+    fn without_terminator(&self) -> (Key, Key) {
+        let mut bytes = self.encoded();
+        bytes.pop();
+        let start = Key::bound(&bytes);
+        bytes.push(AFTER_SUBTREE);
+        (start, Key::bound(&bytes))
     }
 
     fn position_at(&self, next_byte: u8) -> Key {

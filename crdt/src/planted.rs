@@ -80,6 +80,8 @@ pub enum Bug {
     FingerprintWithoutEpoch,
     /// A stamp from the far future moves the clock of whoever sees it.
     ClockFollowsAnyStamp,
+    /// The subtree of a path is everything whose bytes begin like those of the path.
+    SubtreeByBytes,
 }
 
 impl Bug {
@@ -135,7 +137,7 @@ impl Bug {
         [Self::FingerprintWithoutStamp, Self::FingerprintWithoutEpoch];
 
     /// The planted bugs of what a document adds to its cells: clock, paths and resolvers.
-    pub const DOCUMENT: [Self; 1] = [Self::ClockFollowsAnyStamp];
+    pub const DOCUMENT: [Self; 2] = [Self::ClockFollowsAnyStamp, Self::SubtreeByBytes];
 }
 
 #[cfg(feature = "planted")]
