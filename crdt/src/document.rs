@@ -38,6 +38,7 @@ use crate::hlc::{Clock, Hlc};
 use crate::limits::Limits;
 use crate::ordered_map::OrderedMap;
 use crate::path::{IntoPath, Key, Path, TypeTag, clash};
+use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::replica::ReplicaId;
 use crate::stability::Stability;
@@ -200,6 +201,9 @@ impl Document {
             self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
         }
         self.index(&commit);
+        if planted(Bug::ResolutionStored) {
+            self.write_resolutions(&commit, own, now_ms);
+        }
         Ok(commit)
     }
 

@@ -82,6 +82,8 @@ pub enum Bug {
     ClockFollowsAnyStamp,
     /// The subtree of a path is everything whose bytes begin like those of the path.
     SubtreeByBytes,
+    /// What a resolver makes of concurrent values is written in their place.
+    ResolutionStored,
 }
 
 impl Bug {
@@ -137,7 +139,8 @@ impl Bug {
         [Self::FingerprintWithoutStamp, Self::FingerprintWithoutEpoch];
 
     /// The planted bugs of what a document adds to its cells: clock, paths and resolvers.
-    pub const DOCUMENT: [Self; 2] = [Self::ClockFollowsAnyStamp, Self::SubtreeByBytes];
+    pub const DOCUMENT: [Self; 3] =
+        [Self::ClockFollowsAnyStamp, Self::SubtreeByBytes, Self::ResolutionStored];
 }
 
 #[cfg(feature = "planted")]

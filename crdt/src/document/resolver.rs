@@ -8,7 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::cell::Sibling;
-use crate::path::Path;
+use crate::document::Document;
+use crate::path::{Key, Path};
+use crate::replica::ReplicaId;
+use crate::store::Commit;
+use crate::transaction::Transaction;
 use crate::value::{Item, Value};
 
 /// A rule that makes one value of several.
@@ -87,6 +91,32 @@ impl Resolvers {
             return None;
         }
         (self.of(path)?.rule)(siblings)
+    }
+}
+
+impl Document {
+    /// Writes what resolvers make of the cells of a commit: the planted bug [`Bug::ResolutionStored`].
+    ///
+    /// [`Bug::ResolutionStored`]: crate::planted::Bug::ResolutionStored
+    pub(super) fn write_resolutions(
+        &mut self,
+        commit: &Commit<Key>,
+        own: Option<ReplicaId>,
+        now_ms: u64,
+    ) {
+        let Some(own) = own else { return };
+        let (hlc, view) = (self.tick(now_ms), self.view());
+        let mut tx = Transaction::new(&self.store, own, hlc);
+        for key in commit.cells.iter().map(|changed| &changed.key) {
+            if let Some((tag, cell)) = key.tag().zip(view.cells().cell(key))
+                && let Some(value) = view.resolved(&key.path(), tag, cell)
+            {
+                tx.write(key, value);
+            }
+        }
+        let staged = tx.finish();
+        // Nothing has changed since the transaction began.
+        let _ = self.commit(staged);
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a document adds to its cells, in random histories against judges that are right by inspection:
-//! a clock with a guard, and subtrees of paths.
+//! a clock with a guard, subtrees of paths, and resolvers.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
 mod clock;
 #[cfg(feature = "planted")]
 mod planted;
+mod resolvers;
 mod subtrees;
 
 use rejoin_crdt::document::{Document, Tx};

@@ -2,13 +2,14 @@
 
 use rejoin_crdt::planted::{Bug, plant};
 
-use crate::{HISTORIES, Run, clock, subtrees};
+use crate::{HISTORIES, Run, clock, resolvers, subtrees};
 
 /// Where each bug must show.
 const fn run_of(bug: Bug) -> Run {
     match bug {
         Bug::ClockFollowsAnyStamp => clock::run,
-        _ => subtrees::run,
+        Bug::SubtreeByBytes => subtrees::run,
+        _ => resolvers::run,
     }
 }
 
