@@ -84,6 +84,8 @@ pub enum Bug {
     SubtreeByBytes,
     /// What a resolver makes of concurrent values is written in their place.
     ResolutionStored,
+    /// Replicas are numbered on the wire in the order in which a hash table has them.
+    HashOrderOnWire,
 }
 
 impl Bug {
@@ -141,6 +143,9 @@ impl Bug {
     /// The planted bugs of what a document adds to its cells: clock, paths and resolvers.
     pub const DOCUMENT: [Self; 3] =
         [Self::ClockFollowsAnyStamp, Self::SubtreeByBytes, Self::ResolutionStored];
+
+    /// The planted bugs of the byte form, where two equal states are not told alike.
+    pub const WIRE: [Self; 1] = [Self::HashOrderOnWire];
 }
 
 #[cfg(feature = "planted")]

@@ -8,11 +8,12 @@
 //! then for each the number of dictionary entries passed over and the zigzag difference, never zero.
 //! A component that the other side lacks counts as zero. Equal vectors therefore take one byte.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::error::DecodeError;
 use super::varint::{Reader, add_difference, difference, put_count, put_varint, wide};
 use super::weight::{Budget, DICTIONARY_ENTRY_BYTES, VECTOR_COMPONENT_BYTES};
+use crate::planted::{Bug, planted};
 use crate::replica::ReplicaId;
 use crate::version_vector::VersionVector;
 
@@ -24,6 +25,10 @@ pub(super) struct DictionaryWriter(Vec<ReplicaId>);
 
 impl DictionaryWriter {
     pub(super) fn new(ids: BTreeSet<ReplicaId>) -> Self {
+        if planted(Bug::HashOrderOnWire) {
+            let ids: HashSet<ReplicaId> = ids.into_iter().collect();
+            return Self(ids.into_iter().collect());
+        }
         Self(ids.into_iter().collect())
     }
 

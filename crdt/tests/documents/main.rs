@@ -1,5 +1,5 @@
 //! What a document adds to its cells, in random histories against judges that are right by inspection:
-//! a clock with a guard, subtrees of paths, and resolvers.
+//! a clock with a guard, subtrees of paths, resolvers, and a byte form.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
     reason = "a test stops at what it does not expect"
 )]
 
+mod bytes;
 mod clock;
 #[cfg(feature = "planted")]
 mod planted;
@@ -16,7 +17,9 @@ mod resolvers;
 mod subtrees;
 
 use rejoin_crdt::document::{Document, Tx};
-use rejoin_crdt::{Authority, Hlc, Limits, ReplicaId};
+use rejoin_crdt::path::Key;
+use rejoin_crdt::value::Value;
+use rejoin_crdt::{Authority, Delta, Hlc, Limits, ReplicaId};
 
 const HISTORIES: u64 = 500;
 
@@ -57,7 +60,13 @@ impl Site {
 
     /// Takes everything that `other` has.
     fn pull(&mut self, other: &Self, now_ms: u64) {
-        let delta = other.document.store().delta_since(self.document.store().view().context());
+        self.take(
+            other.document.store().delta_since(self.document.store().view().context()),
+            now_ms,
+        );
+    }
+
+    fn take(&mut self, delta: Delta<Key, Value>, now_ms: u64) {
         let delta = delta.validate(&Limits::default()).unwrap();
         let delta = delta.authorise(&Authority::Full).unwrap();
         self.document.join(delta, Some(self.id), now_ms).unwrap();

@@ -2,20 +2,21 @@
 
 use rejoin_crdt::planted::{Bug, plant};
 
-use crate::{HISTORIES, Run, clock, resolvers, subtrees};
+use crate::{HISTORIES, Run, bytes, clock, resolvers, subtrees};
 
 /// Where each bug must show.
 const fn run_of(bug: Bug) -> Run {
     match bug {
         Bug::ClockFollowsAnyStamp => clock::run,
         Bug::SubtreeByBytes => subtrees::run,
+        Bug::HashOrderOnWire => bytes::run,
         _ => resolvers::run,
     }
 }
 
 #[test]
-fn every_planted_bug_of_a_document_is_found() {
-    for bug in Bug::DOCUMENT {
+fn every_planted_bug_of_documents_and_their_bytes_is_found() {
+    for bug in Bug::DOCUMENT.into_iter().chain(Bug::WIRE) {
         let run = run_of(bug);
         plant(Some(bug));
         let found = (0..HISTORIES).find_map(|seed| Some((seed, run(seed).err()?)));
