@@ -86,6 +86,8 @@ pub enum Bug {
     ResolutionStored,
     /// Replicas are numbered on the wire in the order in which a hash table has them.
     HashOrderOnWire,
+    /// Room is made for as many components as a version vector says it has, before that is checked.
+    ReservedBeforeChecked,
 }
 
 impl Bug {
@@ -146,6 +148,9 @@ impl Bug {
 
     /// The planted bugs of the byte form, where two equal states are not told alike.
     pub const WIRE: [Self; 1] = [Self::HashOrderOnWire];
+
+    /// The planted bugs that show only where memory is counted.
+    pub const MEMORY: [Self; 1] = [Self::ReservedBeforeChecked];
 }
 
 #[cfg(feature = "planted")]

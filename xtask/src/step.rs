@@ -90,8 +90,13 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "hostile",
-        about: "damaged and invented bytes into every decoder",
-        action: Action::CargoTest(&["test", "--profile=sim", "--package=rejoin-hostile"]),
+        about: "damaged and invented bytes into every decoder, and the planted bugs of memory",
+        action: Action::CargoTest(&[
+            "test",
+            "--profile=sim",
+            "--package=rejoin-hostile",
+            "--features=planted",
+        ]),
     },
     Step {
         name: "examples",

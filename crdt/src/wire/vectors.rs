@@ -114,6 +114,10 @@ pub(super) fn read_vector(
     let start = reader.at();
     let mut known = reference.iter().peekable();
     let mut components = Vec::new();
+    if planted(Bug::ReservedBeforeChecked) {
+        let stated = usize::try_from({ *reader }.varint()?).unwrap_or(usize::MAX);
+        let _ = components.try_reserve_exact(stated);
+    }
     let mut push = |component: (ReplicaId, u64)| {
         budget.charge(1, VECTOR_COMPONENT_BYTES)?;
         components.push(component);
