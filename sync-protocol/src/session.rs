@@ -222,7 +222,10 @@ impl Session {
     /// outputs.
     pub fn poll_deadline(&self) -> Option<u64> {
         let silence = match &self.phase {
-            Phase::Greeting { .. } => self.since_ms.saturating_add(self.config.times.hello_ms),
+            // Whatever else is owed to the peer waits for its hello.
+            Phase::Greeting { .. } => {
+                return Some(self.since_ms.saturating_add(self.config.times.hello_ms));
+            }
             Phase::Open(_) => self.liveness.deadline_ms(),
             Phase::Ended => return None,
         };
@@ -230,9 +233,7 @@ impl Session {
             self.hold.deadline_ms(),
             self.pulling.deadline_ms(self.config.times.pull_ms, &self.inbox),
             self.pushing.deadline_ms(),
-            self.acknowledging
-                .deadline_ms(self.config.times.tell_ms)
-                .filter(|_| self.peer().is_some()),
+            self.acknowledging.deadline_ms(self.config.times.tell_ms),
             self.audit.deadline_ms(self.is_in_sync && !self.repairing.is_busy()),
             // The last delta has left: make the next one from the state as it is by now.
             self.has_delta_to_make().then_some(self.now_ms),

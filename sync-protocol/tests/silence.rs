@@ -1,4 +1,4 @@
-use rejoin_sync::{CloseReason, Event, Kind, SessionError, State};
+use rejoin_sync::{CloseReason, Event, Kind, SessionError, State, Times};
 
 use crate::common::Net;
 
@@ -53,4 +53,19 @@ fn closing_in_good_order_is_told_to_the_peer() {
     net.run();
     assert_eq!(net.end(link, 0).closed, Some(CloseReason::Local));
     assert_eq!(net.end(link, 1).closed, Some(CloseReason::Remote { code: 0 }));
+}
+
+#[test]
+fn before_the_hello_of_the_peer_nothing_is_due_but_that() {
+    let mut net = Net::new(3);
+    let link = net.connect_stalled(0, 1);
+    let hello_ms = net.now_ms + Times::default().hello_ms;
+    net.write(2, 1, "to be announced to everybody");
+    net.connect(0, 2);
+    net.write(0, 2, "to be pushed to everybody");
+    net.advance(1_000);
+    assert_eq!(net.end(link, 0).session.poll_deadline(), Some(hello_ms));
+    (0..2).for_each(|side| net.end(link, side).is_stalled = false);
+    net.advance(1_000);
+    net.assert_converged();
 }
