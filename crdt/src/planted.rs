@@ -88,6 +88,8 @@ pub enum Bug {
     HashOrderOnWire,
     /// Room is made for as many components as a version vector says it has, before that is checked.
     ReservedBeforeChecked,
+    /// A session that begins again does not ask for what the last one has asked for.
+    QuestionNotRepeated,
 }
 
 impl Bug {
@@ -151,6 +153,9 @@ impl Bug {
 
     /// The planted bugs that show only where memory is counted.
     pub const MEMORY: [Self; 1] = [Self::ReservedBeforeChecked];
+
+    /// The planted bugs of sessions, where connections break or are slow.
+    pub const SESSION: [Self; 1] = [Self::QuestionNotRepeated];
 }
 
 #[cfg(feature = "planted")]

@@ -43,7 +43,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "sync",
-        about: "sessions, their damaged stores, and the planted bugs of audits",
+        about: "sessions, their damaged stores, and the planted bugs of both",
         action: Action::CargoTest(&[
             "test",
             "--profile=sim",

@@ -1,5 +1,6 @@
 //! Hello: who the peer is, what both speak and take, and what the peer has.
 
+use rejoin_crdt::planted::{Bug, planted};
 use rejoin_crdt::{Dot, Limits, ReplicaId, VersionVector};
 
 use super::offering::COMPARES;
@@ -93,7 +94,10 @@ impl Session {
         self.phase =
             Phase::Open(Box::new(Peer { version, replica, limits, features, horizon, admission }));
         self.event(Event::Connected { peer: replica, version });
-        self.pulling.ask_at(self.now_ms);
+        let last = self.config.remembered.as_ref().map(|last| &last.heard);
+        if last.is_none() || last != self.knowledge.heard() || !planted(Bug::QuestionNotRepeated) {
+            self.pulling.ask_at(self.now_ms);
+        }
         if !self.knowledge.has_shown(store.view().context()) {
             self.pushing.announce_at(self.now_ms);
         }
