@@ -90,6 +90,8 @@ pub enum Bug {
     ReservedBeforeChecked,
     /// A session that begins again does not ask for what the last one has asked for.
     QuestionNotRepeated,
+    /// No further peer is asked while what another one has comes in rounds.
+    OnePeerAtATime,
 }
 
 impl Bug {
@@ -155,7 +157,7 @@ impl Bug {
     pub const MEMORY: [Self; 1] = [Self::ReservedBeforeChecked];
 
     /// The planted bugs of sessions, where connections break or are slow.
-    pub const SESSION: [Self; 1] = [Self::QuestionNotRepeated];
+    pub const SESSION: [Self; 2] = [Self::QuestionNotRepeated, Self::OnePeerAtATime];
 }
 
 #[cfg(feature = "planted")]

@@ -31,6 +31,7 @@ mod rounds;
 mod scrub;
 mod silence;
 mod slow_peer;
+mod starvation;
 mod store_refuses;
 mod two_sessions;
 mod unknown_frames;

@@ -3,6 +3,8 @@
 //! A pull says what is here; the answer builds on that. Every answer is followed by another look at
 //! what is still missing, which is all that resuming takes.
 
+use rejoin_crdt::planted::{Bug, planted};
+
 use super::Session;
 use crate::document::{Context, Store};
 use crate::error::SessionError;
@@ -81,6 +83,11 @@ impl Session {
             return Ok(());
         }
         self.pulling.due_ms = None;
+        let has_asked = self.pulling.last_id > 0;
+        if store.view().is_hydrating() && !has_asked && planted(Bug::OnePeerAtATime) {
+            self.pulling.ask_at(self.now_ms.saturating_add(self.config.times.hold_ms));
+            return Ok(());
+        }
         let own = store.view().context();
         if self.knowledge.lacks(own) {
             let id = self.pulling.last_id + 1;
