@@ -95,7 +95,7 @@ impl Session {
             Phase::Open(Box::new(Peer { version, replica, limits, features, horizon, admission }));
         self.event(Event::Connected { peer: replica, version });
         let last = self.config.remembered.as_ref().map(|last| &last.heard);
-        if last.is_none() || last != self.knowledge.heard() || !planted(Bug::QuestionNotRepeated) {
+        if !planted(Bug::QuestionNotRepeated) || last.is_none() || last != self.knowledge.heard() {
             self.pulling.ask_at(self.now_ms);
         }
         if !self.knowledge.has_shown(store.view().context()) {

@@ -84,7 +84,7 @@ impl Session {
         }
         self.pulling.due_ms = None;
         let has_asked = self.pulling.last_id > 0;
-        if store.view().is_hydrating() && !has_asked && planted(Bug::OnePeerAtATime) {
+        if planted(Bug::OnePeerAtATime) && !has_asked && store.view().is_hydrating() {
             self.pulling.ask_at(self.now_ms.saturating_add(self.config.times.hold_ms));
             return Ok(());
         }
