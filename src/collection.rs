@@ -84,8 +84,9 @@ impl Replica {
     /// ```
     ///
     /// # Errors
-    /// When it cannot be made durable that something was forgotten: then this replica takes no more
-    /// changes, and finds everything again when it is opened.
+    /// When it cannot be made durable that something was forgotten: it is forgotten until this replica is
+    /// opened the next time, and remembered again then. After a write of unknown outcome it takes no
+    /// more changes until then, like after any other.
     pub fn collect(&self) -> Result<Collection, KeepError> {
         let waits_for = self.stalled();
         let writer = self.shared.writer().ok_or(KeepError::Nested)?;

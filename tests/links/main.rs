@@ -11,6 +11,7 @@ use rejoin::path::{IntoPath, Key, TypeTag};
 use rejoin::{
     Authority, Context, Coverage, Delta, Limits, MemoryPlace, Part, Replica, VersionVector, wire,
 };
+use rejoin_storage::FaultPlan;
 
 /// Lets two replicas talk until both are silent, for so many milliseconds. Returns what happened.
 fn talk(a: &Replica, b: &Replica, ms: u64) -> Vec<Event> {
@@ -133,3 +134,49 @@ fn a_store_that_has_lost_a_value_gets_it_back_and_keeps_it_over_a_restart() {
 }
 
 const NO_FAULTS: rejoin_storage::FaultPlan = rejoin_storage::FaultPlan::NONE;
+
+/// A write fails, and nobody knows whether it is on the disk. Then the disk is copied, the machine loses power, and
+/// both copies go on: what one of them may have is a number that the other one passes over.
+#[test]
+fn a_copy_of_a_disk_with_a_write_of_unknown_outcome_and_its_original_become_equal() {
+    let mut shown = 0;
+    for seed in 0..40 {
+        let disk = rejoin_storage::FaultyDisk::new(seed, NO_FAULTS);
+        let place = MemoryPlace::default();
+        let open = |disk: &rejoin_storage::FaultyDisk, place: &MemoryPlace| {
+            disk.set_plan(NO_FAULTS);
+            Replica::builder().open_on(disk.clone(), place.clone()).unwrap()
+        };
+        let (original, peer) = (open(&disk, &place), Replica::in_memory());
+        set(&original, "a", "durable");
+        talk(&original, &peer, 1_000);
+        disk.set_plan(FaultPlan { failing_syncs_per_mille: 1_000, ..NO_FAULTS });
+        let failed = original.transact(|tx| tx.register("b").set("of unknown outcome"));
+        assert!(failed.is_err());
+        let copied = disk.copy(seed + 1_000);
+        std::mem::forget(original);
+        disk.crash();
+        let original = open(&disk, &place);
+        let copy = open(&copied, &MemoryPlace::default());
+        assert_ne!(original.identity(), copy.identity());
+        shown += usize::from(get(&copy, "b").is_some() != get(&original, "b").is_some());
+        set(&original, "c", "by the original");
+        set(&copy, "d", "by the copy");
+        let all = [&original, &copy, &peer];
+        let order = [[0, 2], [1, 2], [0, 1]];
+        for at in 0..6 {
+            let [a, b] = order[(at + usize::from(seed % 2 == 1)) % 3];
+            talk(all[a], all[b], 3_000);
+        }
+        for replica in all {
+            let full = rejoin::KeyRange::full();
+            let found = |replica: &Replica| replica.view().cells().fingerprint(&full);
+            assert_eq!(replica.context(), peer.context(), "seed {seed}");
+            assert_eq!(found(replica), found(&peer), "seed {seed}");
+            assert_eq!(get(replica, "a").as_deref(), Some("durable"));
+            assert_eq!(get(replica, "c").as_deref(), Some("by the original"));
+            assert_eq!(get(replica, "d").as_deref(), Some("by the copy"));
+        }
+    }
+    assert!(shown > 5, "only {shown} copies had what the original had lost");
+}

@@ -1,5 +1,6 @@
 use rejoin::{
-    End, MemoryDisk, MemoryPlace, Replica, StorageError, TransactError, WhyNew, WriteError, restore,
+    End, KeepError, KeyRange, MemoryDisk, MemoryPlace, Replica, StorageError, TransactError,
+    WhyNew, WriteError, restore,
 };
 use rejoin_storage::{FaultPlan, FaultyDisk};
 
@@ -102,6 +103,27 @@ fn a_full_disk_refuses_a_change_and_takes_the_next_that_fits() {
     set(&db, "small", "fits").unwrap();
     crash(db, &disk);
     assert_eq!(value(&open(&disk, &place), "small").as_deref(), Some("fits"));
+}
+
+#[test]
+fn what_is_forgotten_on_a_full_disk_is_remembered_again_after_a_restart() {
+    let (disk, place) = (disk(), MemoryPlace::default());
+    let db = open(&disk, &place);
+    db.found_cluster("here").unwrap();
+    set(&db, "a", "1").unwrap();
+    db.transact(|tx| tx.register("a").delete().map(drop)).unwrap();
+    disk.set_plan(FaultPlan { capacity_bytes: 1, ..FaultPlan::NONE });
+    let refused = db.collect().unwrap_err();
+    assert!(matches!(refused, KeepError::Storage(StorageError::NotWritten(_))), "{refused}");
+    disk.set_plan(FaultPlan::NONE);
+    set(&db, "b", "there is room again").unwrap();
+    let fingerprint = |db: &Replica| db.view().cells().fingerprint(&KeyRange::full());
+    let (context, before) = (db.context(), fingerprint(&db));
+    crash(db, &disk);
+    let db = open(&disk, &place);
+    assert_eq!((db.context(), fingerprint(&db)), (context, before));
+    assert_eq!((value(&db, "a"), value(&db, "b").is_some()), (None, true));
+    assert_eq!(db.collect().unwrap().tombstones, 1);
 }
 
 #[test]
