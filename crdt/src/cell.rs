@@ -15,7 +15,7 @@
 
 use smallvec::SmallVec;
 
-use crate::delta::Coverage;
+use crate::coverage::Coverage;
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, LocalDot};
 use crate::entry::{Entry, Reset};

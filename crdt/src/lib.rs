@@ -34,6 +34,7 @@
 
 mod cell;
 mod context;
+mod coverage;
 mod delta;
 mod delta_cell;
 pub mod document;
@@ -61,9 +62,8 @@ pub mod wire;
 
 pub use cell::{CellRef, Sibling};
 pub use context::{Context, MOST_SEGMENTS, MOST_VECTORS};
-pub use delta::{
-    AuthorisedDelta, Authority, Coverage, Delta, InvalidDelta, Part, Unauthorised, ValidDelta,
-};
+pub use coverage::Coverage;
+pub use delta::{AuthorisedDelta, Authority, Delta, InvalidDelta, Part, Unauthorised, ValidDelta};
 pub use delta_cell::DeltaCell;
 pub use dot::{Dot, Seq};
 pub use entry::{Entry, Record, Reset, Row, Slot, Tombstone};

@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use crate::cell::Cell;
 use crate::context::Context;
-use crate::delta::{Coverage, Delta, Part};
+use crate::coverage::Coverage;
+use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{LocalDot, Seq};
 use crate::entry::Entry;

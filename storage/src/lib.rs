@@ -98,6 +98,7 @@
 //! ```
 
 mod disk;
+mod end;
 mod faulty_disk;
 mod file_disk;
 mod frame;
@@ -116,13 +117,14 @@ mod storage;
 mod token;
 
 pub use disk::{Disk, DiskError, Slot};
+pub use end::End;
 pub use faulty_disk::{FaultCounts, FaultPlan, FaultyDisk};
 pub use file_disk::{FileDisk, FilePlace};
 pub use frame::MAX_RECORD_BYTES;
 pub use life::{Life, OpenError, Opened, Reservation, SEQ_BLOCK, WhyNew, open};
 pub use log::Log;
 pub use memory_disk::MemoryDisk;
-pub use recovery::{End, RecoverError, Recovered, recover};
+pub use recovery::{RecoverError, Recovered, recover};
 pub use snapshot::{RestoreError, export_snapshot, restore};
 pub use storage::{Completion, Records, Storage, StorageError, Ticket, Write};
 pub use token::{MemoryPlace, Token, TokenPlace};

@@ -13,11 +13,12 @@ use rejoin_crdt::{ReplicaId, Seq};
 use thiserror::Error;
 
 use crate::disk::{Disk, DiskError, Slot};
+use crate::end::End;
 use crate::frame::Kind;
 use crate::life_record::LifeRecord;
 use crate::log::{Log, Standing};
 use crate::planted::{Bug, planted};
-use crate::recovery::{End, RecoverError, Recovered, recover};
+use crate::recovery::{RecoverError, Recovered, recover};
 use crate::seal_record::SealRecord;
 use crate::slot_writer::{append, clear, write_generation};
 use crate::storage::StorageError;

@@ -4,12 +4,12 @@
 //! hold. What stands behind the first frame that does not check out is never used.
 
 use crate::disk::{Disk, DiskError, Slot};
+use crate::end::End;
 use crate::frame::{
     CHECK_BYTES, FRAME_BYTES, HEADER_BYTES, Header, Kind, Position, START_BYTES, Start,
 };
 use crate::life_record::{CloseRecord, LifeRecord};
 use crate::planted::{Bug, planted};
-use crate::recovery::End;
 use crate::seal_record::SealRecord;
 
 /// What one slot holds.

@@ -5,7 +5,7 @@
 //! seal of the copy says what was found, and that is the end of the log until something stands behind
 //! the seal: then the open has returned, for somebody has written.
 
-use crate::recovery::End;
+use crate::end::End;
 
 /// What the open that made this copy had found; nothing for a checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

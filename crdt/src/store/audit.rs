@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use smallvec::SmallVec;
 
 use super::{Fork, Store, Testimony};
-use crate::delta::{Coverage, Delta, Part};
+use crate::coverage::Coverage;
+use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::Dot;
 use crate::fingerprint::{Fingerprint, HASH_KEY, HashSum, live_hash, short};

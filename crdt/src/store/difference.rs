@@ -8,7 +8,8 @@
 
 use crate::cell::{Cell, CellRef};
 use crate::context::Context;
-use crate::delta::{Coverage, Delta, Part};
+use crate::coverage::Coverage;
+use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::Seq;
 use crate::planted::{Bug, planted};

@@ -31,7 +31,8 @@ use thiserror::Error;
 
 use super::{ChangedCell, Commit, Fork, IndexUpdate, Store};
 use crate::cell::Turnover;
-use crate::delta::{AuthorisedDelta, Coverage, Delta};
+use crate::coverage::Coverage;
+use crate::delta::{AuthorisedDelta, Delta};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, LocalDot};
 use crate::entry::{Entry, Reset};

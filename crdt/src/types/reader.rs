@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use crate::cell::CellRef;
 use crate::types::data_type::DataType;
-use crate::types::writer::WriteCells;
 use crate::view::{CellKey, CellValue, View};
 
 /// A data type, to be read. What it offers depends on the type: a `Reader<'_, OrSet<T>>` has
@@ -26,7 +25,7 @@ pub(crate) enum Cells<'a, K, V> {
     Derived(Rc<dyn ReadCells<'a, K, V> + 'a>),
 }
 
-type Listing<'a, K, V> = Box<dyn Iterator<Item = (&'a K, CellRef<'a, V>)> + 'a>;
+pub(crate) type Listing<'a, K, V> = Box<dyn Iterator<Item = (&'a K, CellRef<'a, V>)> + 'a>;
 
 /// Where a reader finds its cells.
 pub(crate) trait ReadCells<'a, K, V> {
@@ -39,10 +38,6 @@ pub(crate) trait ReadCells<'a, K, V> {
 impl<'a, T: DataType> Reader<'a, T> {
     pub(crate) const fn new(view: &'a View<T::Key, T::Value>) -> Self {
         Self { cells: Cells::Stored(view) }
-    }
-
-    pub(crate) fn of_change(cells: &'a (dyn WriteCells<T::Key, T::Value> + 'a)) -> Self {
-        Self { cells: Cells::Derived(Rc::new(Changing(cells))) }
     }
 
     /// The type `U` below `key` of a map with the cells `cells`.
@@ -126,18 +121,5 @@ impl<'a, K: CellKey, I: CellKey, V: CellValue> ReadCells<'a, I, V> for Below<'a,
         });
         let below = cells.take_while(move |((outer, _), _)| outer == key);
         Box::new(below.map(|((_, inner), cell)| (inner, cell)))
-    }
-}
-
-/// The cells of a change as it stands.
-struct Changing<'a, K, V>(&'a (dyn WriteCells<K, V> + 'a));
-
-impl<'a, K, V> ReadCells<'a, K, V> for Changing<'a, K, V> {
-    fn cell(&self, key: &K) -> Option<CellRef<'a, V>> {
-        self.0.cell(key)
-    }
-
-    fn cells_from(&self, is_before: &dyn Fn(&K) -> bool) -> Listing<'a, K, V> {
-        self.0.cells_from(is_before)
     }
 }

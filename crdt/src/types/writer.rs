@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::rc::Rc;
 
 use crate::cell::CellRef;
 use crate::dot::Dot;
@@ -9,7 +10,7 @@ use crate::entry::Row;
 use crate::replica::ReplicaId;
 use crate::transaction::{CounterOverflow, Transaction};
 use crate::types::data_type::DataType;
-use crate::types::reader::Reader;
+use crate::types::reader::{Cells, Listing, ReadCells, Reader};
 use crate::view::{CellKey, CellValue};
 
 /// A data type, to be changed. What it offers depends on the type: a `Writer<'_, OrSet<T>>` has `add`
@@ -28,13 +29,26 @@ impl<'a, T: DataType> Writer<'a, T> {
 
     /// The value as this change has left it so far.
     pub fn read(&self) -> Reader<'_, T> {
-        Reader::of_change(&*self.cells)
+        Reader { cells: Cells::Derived(Rc::new(Changing(&*self.cells))) }
     }
 }
 
 impl<T: DataType> fmt::Debug for Writer<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.read().fmt(f)
+    }
+}
+
+/// The cells of a change as it stands.
+struct Changing<'a, K, V>(&'a (dyn WriteCells<K, V> + 'a));
+
+impl<'a, K, V> ReadCells<'a, K, V> for Changing<'a, K, V> {
+    fn cell(&self, key: &K) -> Option<CellRef<'a, V>> {
+        self.0.cell(key)
+    }
+
+    fn cells_from(&self, is_before: &dyn Fn(&K) -> bool) -> Listing<'a, K, V> {
+        self.0.cells_from(is_before)
     }
 }
 

@@ -10,8 +10,10 @@ use rmp::Marker;
 
 use super::item::exact_integer;
 use super::timestamp::EXTENSION_TYPE;
-use super::write::CANONICAL_NAN;
 use super::{Int, Item, MapKey, Timestamp, ValueError};
+
+/// The one bit pattern of "not a number": quiet, positive, without payload.
+pub(super) const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
 
 /// Checks that the bytes are exactly one item in canonical form.
 pub(super) fn check(bytes: &[u8], depth: u32) -> Result<(), ValueError> {

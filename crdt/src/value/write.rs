@@ -5,12 +5,9 @@
 use rmp::Marker;
 
 use super::item::exact_integer;
-use super::read::Token;
+use super::read::{CANONICAL_NAN, Token};
 use super::timestamp::EXTENSION_TYPE;
 use super::{Int, Item, MapKey, Timestamp, ValueError};
-
-/// The one bit pattern of "not a number": quiet, positive, without payload.
-pub(super) const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
 
 /// Appends the canonical bytes of an item that nests at most `depth` arrays and maps.
 pub(super) fn put_item(out: &mut Vec<u8>, item: &Item, depth: u32) -> Result<(), ValueError> {

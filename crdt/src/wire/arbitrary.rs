@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use quickcheck::{Arbitrary, Gen};
 
-use crate::delta::{Coverage, Delta, Part};
+use crate::coverage::Coverage;
+use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, Seq};
 use crate::entry::{Entry, Record, Reset, Row, Slot, Tombstone};

@@ -18,7 +18,7 @@ use super::runs::{Column, ColumnWriter};
 use super::varint::wide;
 use super::vectors::{Dictionary, DictionaryWriter};
 use super::weight::{Budget, FURTHER_DOT_BYTES, KEPT_DOT_BYTES};
-use crate::delta::Coverage;
+use crate::coverage::Coverage;
 use crate::delta_cell::DeltaCell;
 use crate::path::Key;
 use crate::value::Value;

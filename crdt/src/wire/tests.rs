@@ -5,7 +5,7 @@ use smallvec::smallvec;
 
 use super::arbitrary::{AnyDelta, Random, delta};
 use super::*;
-use crate::delta::Coverage;
+use crate::coverage::Coverage;
 use crate::dot::{Dot, Seq};
 use crate::entry::Slot;
 use crate::hlc::Hlc;
