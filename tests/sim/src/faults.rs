@@ -193,6 +193,9 @@ impl Faults {
     /// What was done.
     pub fn into_tally(mut self) -> Tally {
         self.tally.concurrent = self.judge.history.concurrent_count() as u64;
+        let met = |marks: &[Mark]| marks.iter().any(|mark| self.tally.marks.of(*mark) > 0);
+        self.tally.cloned = u64::from(met(&[Mark::Cloned]));
+        self.tally.lost = u64::from(met(&[Mark::DiskLost, Mark::Restored]));
         self.tally
     }
 

@@ -71,8 +71,8 @@ impl Figure {
 
     /// The first lines of the table of [`Self::row`].
     pub const HEADING: &str = "\
-        | histories | of | operations | changed state | met concurrency | lost, doubled | refused | partitions, reloads | collected | equal pairs |\n\
-        |---|---|---|---|---|---|---|---|---|---|";
+        | histories | of | operations | changed state | met concurrency | lost, doubled | refused | partitions, reloads | collected | equal pairs | with clones, lost disks |\n\
+        |---|---|---|---|---|---|---|---|---|---|---|";
 
     /// What was done, as a row of a table.
     pub fn row(&self, tally: &Tally) -> String {
@@ -80,7 +80,7 @@ impl Figure {
         let collected =
             tally.collected_tombstones + tally.collected_resets + tally.collected_range_tombstones;
         format!(
-            "| {} | {}, {} replicas, {} steps | {} | {} % | {} % | {}, {} | {} | {}, {} | {collected} | {} |",
+            "| {} | {}, {} replicas, {} steps | {} | {} % | {} % | {}, {} | {} | {}, {} | {collected} | {} | {}, {} |",
             tally.histories,
             self.lane.name(),
             self.shape.sites,
@@ -94,6 +94,8 @@ impl Figure {
             tally.partitions,
             tally.reloads,
             tally.audits,
+            tally.cloned,
+            tally.lost,
         )
     }
 }

@@ -56,6 +56,10 @@ pub struct Tally {
     pub below_horizon: u64,
     /// Members that retired.
     pub retired: u64,
+    /// Histories in which a disk was copied and both copies went on.
+    pub cloned: u64,
+    /// Histories in which a disk was lost, or set back to a backup.
+    pub lost: u64,
     /// What else happened, where everything can break.
     pub marks: Marks,
     /// What was said and what came of it, as one number: two runs of a history have the same.
@@ -88,6 +92,8 @@ impl AddAssign for Tally {
         self.idle_collections += other.idle_collections;
         self.below_horizon += other.below_horizon;
         self.retired += other.retired;
+        self.cloned += other.cloned;
+        self.lost += other.lost;
         self.marks += other.marks;
         self.digest = self.digest.rotate_left(1) ^ other.digest;
     }

@@ -17,6 +17,9 @@ fn nothing_durable_is_lost_whatever_breaks() {
         let reached = tally.marks.of(mark);
         assert!(reached >= 100, "{mark:?} was reached {reached} times");
     }
+    // Each of them was noticed or did no harm: otherwise it had failed.
+    assert!(tally.cloned >= 2_000, "{} histories with clones", tally.cloned);
+    assert!(tally.lost >= 2_000, "{} histories with lost disks", tally.lost);
 }
 
 #[test]
