@@ -20,6 +20,7 @@ mod mark;
 mod member;
 mod plug;
 mod traffic;
+mod weather;
 mod wire;
 mod write;
 
@@ -37,6 +38,7 @@ use crate::world::Shape;
 
 use machine::{Machine, covers};
 pub use mark::{Mark, Marks};
+use weather::Weather;
 use wire::Wire;
 
 /// When the first step begins.
@@ -66,7 +68,7 @@ pub struct Faults {
     wires: Vec<Wire>,
     judge: Judge,
     /// What can happen in this history.
-    weather: Vec<Fault>,
+    weather: Weather,
     /// Whether the document has members.
     is_managed: bool,
     /// Whether the document has many registers that nobody looks at.
@@ -95,11 +97,14 @@ impl Faults {
         let places = universe(&mut generator(seed, PLACES), shape.groups, shape.places_per_group);
         let mut rng = generator(seed, WEATHER);
         let is_large = rng.u8(..16) == 0;
-        let is_managed = is_large || rng.u8(..6) > 0;
-        let absences = [Fault::Away, Fault::Loss, Fault::Clone];
-        let happens = |fault: &Fault| rng.bool() || (is_large && absences.contains(fault));
-        let weather = Fault::ALL.into_iter().filter(happens).filter(|fault| replay.has(*fault));
-        let weather = weather.collect();
+        let is_crowded = shape.sites >= Shape::LARGE.sites;
+        let is_managed = is_large || is_crowded || rng.u8(..6) > 0;
+        let always: &[Fault] = match (is_large, is_crowded) {
+            (true, _) => &[Fault::Away, Fault::Loss, Fault::Clone],
+            (_, true) => &[Fault::Members],
+            _ => &[],
+        };
+        let weather = Weather::new(&mut rng, replay, always);
         let wires = topology(&mut rng, shape.sites);
         let mut rng = generator(seed, SITES);
         let machines = (0..shape.sites).map(|at| {
@@ -145,6 +150,9 @@ impl Faults {
         for at in 0..self.machines.len() {
             self.look_after(at)?;
         }
+        for fault in self.weather.due(self.step) {
+            self.strike(fault)?;
+        }
         let at = self.rng.usize(..self.machines.len());
         match self.rng.u16(..1000) {
             0..100 if self.is_large => self.scatter(at, 60),
@@ -166,6 +174,7 @@ impl Faults {
     /// As [`Self::step`], and when replicas do not become equal in far more time than it takes.
     pub fn heal(&mut self) -> Result<(), Failure> {
         self.rng = generator(self.replay.seed, HEALING);
+        self.tally.uneventful = u64::from(self.is_uneventful());
         self.weather.clear();
         self.begin()?;
         for at in 0..self.machines.len() {
@@ -295,7 +304,18 @@ impl Faults {
 
     /// Whether this can happen in this history.
     fn is_on(&self, fault: Fault) -> bool {
-        self.weather.contains(&fault)
+        self.weather.has(fault)
+    }
+
+    /// Whether something happened less often than it should in a history of this length.
+    fn is_uneventful(&self) -> bool {
+        let (steps, Tally { partitions, marks, .. }) = (self.replay.shape.steps, &self.tally);
+        let happened = [
+            (Fault::Partition, *partitions),
+            (Fault::Crash, marks.of(Mark::Crash)),
+            (Fault::Clock, marks.of(Mark::ClockSet)),
+        ];
+        happened.into_iter().any(|(fault, times)| times < self.weather.least(fault, steps))
     }
 
     fn reach(&mut self, mark: Mark) {

@@ -60,6 +60,8 @@ pub struct Tally {
     pub cloned: u64,
     /// Histories in which a disk was lost, or set back to a backup.
     pub lost: u64,
+    /// Histories in which something that is to happen every so many steps did not.
+    pub uneventful: u64,
     /// What else happened, where everything can break.
     pub marks: Marks,
     /// What was said and what came of it, as one number: two runs of a history have the same.
@@ -94,6 +96,7 @@ impl AddAssign for Tally {
         self.retired += other.retired;
         self.cloned += other.cloned;
         self.lost += other.lost;
+        self.uneventful += other.uneventful;
         self.marks += other.marks;
         self.digest = self.digest.rotate_left(1) ^ other.digest;
     }

@@ -7,6 +7,7 @@ use rejoin_sim::{Figure, Lane, Mark, Shape, Tally};
 fn run_all(shape: Shape) -> Tally {
     let tally = Figure::of(Lane::Faults, &shape).run().unwrap_or_else(|what| panic!("{what}"));
     println!("{shape:?}\n{tally:#?}");
+    assert_eq!(tally.uneventful, 0, "histories in which too little happened");
     tally
 }
 
@@ -25,4 +26,9 @@ fn nothing_durable_is_lost_whatever_breaks() {
 #[test]
 fn nothing_durable_is_lost_in_larger_networks() {
     run_all(Shape::MEDIUM);
+}
+
+#[test]
+fn nothing_durable_is_lost_in_large_networks_over_a_long_time() {
+    run_all(Shape::LARGE);
 }

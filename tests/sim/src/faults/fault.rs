@@ -11,7 +11,29 @@ use crate::report::{Failure, Symptom};
 impl Faults {
     /// Lets one of the things happen that can happen in this history.
     pub(super) fn break_something(&mut self, at: usize) -> Result<(), Failure> {
-        let Some(fault) = self.rng.choice(self.weather.clone()) else { return Ok(()) };
+        match self.weather.any(&mut self.rng) {
+            Some(fault) => self.happen(fault, at),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets something happen to a machine that runs, or starts for it.
+    pub(super) fn strike(&mut self, fault: Fault) -> Result<(), Failure> {
+        let count = self.machines.len();
+        let first = self.rng.usize(..count);
+        let mut others = (0..count).map(|other| (first + other) % count);
+        let at = match others.find(|at| self.machines[*at].is_running()) {
+            Some(at) => at,
+            None => {
+                self.machines[first].starts_at = self.step;
+                self.look_after(first)?;
+                first
+            }
+        };
+        self.happen(fault, at)
+    }
+
+    fn happen(&mut self, fault: Fault, at: usize) -> Result<(), Failure> {
         match fault {
             Fault::Drop => self.cut(),
             Fault::Partition => self.part(at),

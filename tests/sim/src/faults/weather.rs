@@ -1,0 +1,65 @@
+//! What can happen in a history, and how often it happens at the least.
+//!
+//! About half of all faults are switched off in each history, since a history in which everything fails
+//! shows little else. The others come at random; and what every history shall meet comes in a rhythm
+//! besides, so that a small history meets it twice, a medium one six times and a large one twenty times.
+//! The rhythm knows nothing of the length, so that a history that is cut short is the same up to there.
+
+use fastrand::Rng;
+
+use crate::replay::{Fault, Replay};
+
+/// The faults of a history.
+pub(super) struct Weather {
+    faults: Vec<Fault>,
+    /// Where in their rhythms the history begins.
+    shift: u64,
+}
+
+impl Weather {
+    /// The faults that are drawn, those that are `always` there, and none that the replay leaves out.
+    pub(super) fn new(rng: &mut Rng, replay: &Replay, always: &[Fault]) -> Self {
+        let happens = |fault: &Fault| rng.bool() || always.contains(fault);
+        let faults = Fault::ALL.into_iter().filter(happens).filter(|fault| replay.has(*fault));
+        Self { faults: faults.collect(), shift: rng.u64(..1_000) }
+    }
+
+    /// Whether this can happen.
+    pub(super) fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    /// One of those that can happen.
+    pub(super) fn any(&self, rng: &mut Rng) -> Option<Fault> {
+        rng.choice(self.faults.iter().copied())
+    }
+
+    /// What has its time at this step.
+    pub(super) fn due(&self, step: u64) -> Vec<Fault> {
+        let is_due = |fault: &Fault| {
+            // Apart from each other, by a number that divides no rhythm.
+            let beat = step + self.shift + 7 * *fault as u64;
+            rhythm(*fault).is_some_and(|steps| beat % steps == 0)
+        };
+        self.faults.iter().copied().filter(is_due).collect()
+    }
+
+    /// How often this has its time in so many steps, at the least.
+    pub(super) fn least(&self, fault: Fault, steps: u64) -> u64 {
+        rhythm(fault).filter(|_| self.has(fault)).map_or(0, |every| steps / every)
+    }
+
+    /// Nothing happens any more.
+    pub(super) fn clear(&mut self) {
+        self.faults.clear();
+    }
+}
+
+/// From one time to the next, in steps.
+const fn rhythm(fault: Fault) -> Option<u64> {
+    match fault {
+        Fault::Partition | Fault::Crash => Some(50),
+        Fault::Clock => Some(100),
+        _ => None,
+    }
+}
