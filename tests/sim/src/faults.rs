@@ -2,8 +2,8 @@
 //!
 //! Here runs what an application runs: `rejoin::Replica` on a disk, with a clock and randomness from
 //! outside, and `rejoin::link::Link` over connections. Machines lose power, disks fail, are damaged, lost,
-//! restored and copied, clocks are wrong, connections break and carry damaged bytes, members come and
-//! go, and everybody collects what it may. What must always hold: a replica shows exactly what its context
+//! restored and copied, clocks are wrong, connections break and carry damaged bytes, somebody lies,
+//! members come and go, and everybody collects what it may. What must always hold: a replica shows exactly what its context
 //! claims, by the oracle; what was durable is there after every restart; who may have lost something
 //! writes under a new id; and once the faults have ended, all become equal and nothing is missing that
 //! anybody still had.
@@ -14,6 +14,7 @@
 
 mod clock;
 mod fault;
+mod lie;
 mod life;
 mod machine;
 mod mark;

@@ -86,6 +86,8 @@ pub enum Fault {
     Away,
     /// Members come and go.
     Members,
+    /// Somebody lies in well-formed messages.
+    Lie,
 }
 
 /// Why a text is no replay. Nothing was run.
@@ -203,7 +205,7 @@ impl Replay {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Skew,
         Self::Drop,
         Self::Duplicate,
@@ -222,6 +224,7 @@ impl Fault {
         Self::Clone,
         Self::Away,
         Self::Members,
+        Self::Lie,
     ];
 
     const fn name(self) -> &'static str {
@@ -244,6 +247,7 @@ impl Fault {
             Self::Clone => "clone",
             Self::Away => "away",
             Self::Members => "members",
+            Self::Lie => "lie",
         }
     }
 }

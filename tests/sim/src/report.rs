@@ -147,6 +147,8 @@ pub enum Symptom {
     Lost,
     /// A life goes on that must not, or ended without a reason; or one dot was used twice.
     Identity,
+    /// A lie had an effect.
+    Lied,
     /// A healthy disk does not open, or does not take a write.
     Storage,
 }

@@ -48,6 +48,7 @@ impl Faults {
             Fault::Clone => self.clone_machine(at),
             Fault::Away => self.go_away(at),
             Fault::Members => self.change_members(at),
+            Fault::Lie => self.lie(at),
             Fault::Skew | Fault::Duplicate | Fault::Delay | Fault::Partial | Fault::Fragment => {
                 Ok(())
             }

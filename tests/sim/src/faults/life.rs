@@ -161,7 +161,19 @@ impl Faults {
             let there: std::collections::BTreeSet<Dot> = there.map(|claim| claim.0).collect();
             gone.retain(|dot| !there.contains(dot));
         }
+        if !gone.is_empty() {
+            self.forget_what_was_said();
+        }
         self.excused.extend(gone);
+    }
+
+    /// Whoever listened forgets it: a change that nobody has any more must not turn up again once the life
+    /// that made it was retired.
+    fn forget_what_was_said(&mut self) {
+        for wire in &mut self.wires {
+            wire.said = Default::default();
+            wire.ends.iter_mut().flatten().for_each(|end| end.said = None);
+        }
     }
 
     /// A write whose outcome was not known is there by now, or it is not and never will be.

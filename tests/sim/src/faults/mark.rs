@@ -114,6 +114,14 @@ marks! {
     ClockSuspect,
     /// A machine was away for long.
     Away,
+    /// A machine ended a session for what a liar said.
+    LieRefused,
+    /// A machine heard a liar out and was as before.
+    LieHarmless,
+    /// A machine took a change from a liar, and nothing of the lies around it.
+    LieBesideTruth,
+    /// A machine gave up its id, because a liar claimed to know more of it.
+    LieCostsId,
 }
 
 /// How often each mark was reached.

@@ -72,6 +72,7 @@ impl Faults {
             let at = machines[end];
             if let Some(LinkOutput::Send(bytes)) = &output {
                 ends[end].pipe.extend(bytes);
+                ends[end].said.iter_mut().for_each(|said| said.extend(bytes));
             }
             if self.machines[at].has_told() {
                 self.tally.applied += 1;
@@ -174,7 +175,11 @@ impl Faults {
         let ends = [left, right].map(|replica| {
             let least = if self.is_large { 250 } else { 1 };
             let config = config(self.rng.u64(..), least + self.rng.usize(..8 * least));
-            End { link: Link::with(replica, config, now_ms), pipe: VecDeque::new() }
+            End {
+                link: Link::with(replica, config, now_ms),
+                pipe: VecDeque::new(),
+                said: self.is_on(Fault::Lie).then(Vec::new),
+            }
         });
         self.wires[wire].ends = Some(ends);
         machines.into_iter().try_for_each(|at| self.settle(at))

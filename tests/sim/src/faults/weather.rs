@@ -9,6 +9,9 @@ use fastrand::Rng;
 
 use crate::replay::{Fault, Replay};
 
+/// One history in so many has somebody who lies.
+const LIES: u8 = 4;
+
 /// The faults of a history.
 pub(super) struct Weather {
     faults: Vec<Fault>,
@@ -19,7 +22,10 @@ pub(super) struct Weather {
 impl Weather {
     /// The faults that are drawn, those that are `always` there, and none that the replay leaves out.
     pub(super) fn new(rng: &mut Rng, replay: &Replay, always: &[Fault]) -> Self {
-        let happens = |fault: &Fault| rng.bool() || always.contains(fault);
+        let happens = |fault: &Fault| {
+            let is_drawn = if *fault == Fault::Lie { rng.u8(..LIES) == 0 } else { rng.bool() };
+            is_drawn || always.contains(fault)
+        };
         let faults = Fault::ALL.into_iter().filter(happens).filter(|fault| replay.has(*fault));
         Self { faults: faults.collect(), shift: rng.u64(..1_000) }
     }
@@ -39,7 +45,7 @@ impl Weather {
         let is_due = |fault: &Fault| {
             // Apart from each other, by a number that divides no rhythm.
             let beat = step + self.shift + 7 * *fault as u64;
-            rhythm(*fault).is_some_and(|steps| beat % steps == 0)
+            rhythm(*fault).is_some_and(|steps| beat.is_multiple_of(steps))
         };
         self.faults.iter().copied().filter(is_due).collect()
     }
@@ -60,6 +66,7 @@ const fn rhythm(fault: Fault) -> Option<u64> {
     match fault {
         Fault::Partition | Fault::Crash => Some(50),
         Fault::Clock => Some(100),
+        Fault::Lie => Some(30),
         _ => None,
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Wire {
     pub(super) blocked_until: [u64; 2],
     /// Whether bytes of this connection were damaged.
     pub(super) is_corrupt: bool,
+    /// What each end sent over the last connection, where somebody listened.
+    pub(super) said: [Vec<u8>; 2],
 }
 
 /// One side of a connection.
@@ -22,11 +24,19 @@ pub(super) struct End {
     pub(super) link: Link,
     /// What this side has sent and the other has not received.
     pub(super) pipe: VecDeque<u8>,
+    /// All that this side has sent, where somebody listens.
+    pub(super) said: Option<Vec<u8>>,
 }
 
 impl Wire {
     pub(super) const fn new(a: usize, b: usize) -> Self {
-        Self { machines: [a, b], ends: None, blocked_until: [0; 2], is_corrupt: false }
+        Self {
+            machines: [a, b],
+            ends: None,
+            blocked_until: [0; 2],
+            is_corrupt: false,
+            said: [Vec::new(), Vec::new()],
+        }
     }
 
     /// Which end a machine has.
@@ -45,6 +55,7 @@ impl Wire {
                 marks.reach(Mark::Compared);
             }
         }
+        self.said = ends.map(|end| end.said.unwrap_or_default());
         true
     }
 }
