@@ -3,15 +3,16 @@
 //! Here runs what an application runs: `rejoin::Replica` on a disk, with a clock and randomness from
 //! outside, and `rejoin::link::Link` over connections. Machines lose power, disks fail, are damaged, lost,
 //! restored and copied, clocks are wrong, connections break and carry damaged bytes, somebody lies,
-//! members come and go, and everybody collects what it may. What must always hold: a replica shows exactly what its context
-//! claims, by the oracle; what was durable is there after every restart; who may have lost something
-//! writes under a new id; and once the faults have ended, all become equal and nothing is missing that
-//! anybody still had.
+//! members come and go, and everybody collects what it may. What must always hold: a replica shows
+//! exactly what its context claims, by the oracle; what was durable is there after every restart; who may
+//! have lost something writes under a new id; and once the faults have ended, all become equal and nothing
+//! is missing that anybody still had.
 //!
 //! The kinds of faults are those of Alvaro, Rosen and Hellerstein, *Lineage-driven Fault Injection*, 2015,
 //! and of Kingsbury's Jepsen, with the disks of `rejoin_storage::FaultyDisk`. About half of them are
 //! switched off in each history, since a history in which everything fails shows little else.
 
+mod absence;
 mod clock;
 mod fault;
 mod lie;
@@ -51,9 +52,16 @@ const STEP_MS: u64 = 150;
 /// More rounds than any network of this size needs to become equal.
 const MOST_ROUNDS: u32 = 1_000;
 
-/// So many registers more are in the document of a large history: enough that two sides compare what they
-/// have before they list it.
-const LARGE: u32 = 700;
+/// So many registers more are in some documents: enough that two sides compare what they have before they
+/// list it.
+const COMPARED: u32 = 700;
+
+/// So many in a few: enough that they compare scattered changes by a sketch. That takes more than eight
+/// pieces of 32 cells that differ, of the 256 pieces of the second step.
+const SKETCHED: u32 = 9_000;
+
+/// One document in so many has [`SKETCHED`] registers, and four have [`COMPARED`].
+const BULKS: u16 = 180;
 
 /// Machines that copies of others may add.
 const MOST_CLONES: usize = 2;
@@ -65,6 +73,8 @@ pub struct Faults {
     rng: Rng,
     step: u64,
     now_ms: u64,
+    /// How much longer than others some steps took.
+    delay_ms: u64,
     machines: Vec<Machine>,
     wires: Vec<Wire>,
     judge: Judge,
@@ -72,8 +82,8 @@ pub struct Faults {
     weather: Weather,
     /// Whether the document has members.
     is_managed: bool,
-    /// Whether the document has many registers that nobody looks at.
-    is_large: bool,
+    /// How many registers the document has that nobody looks at.
+    bulk: u32,
     /// Which machine writes under each life.
     owners: BTreeMap<ReplicaId, usize>,
     /// Every dot that was used.
@@ -97,10 +107,14 @@ impl Faults {
         let Replay { seed, shape, .. } = *replay;
         let places = universe(&mut generator(seed, PLACES), shape.groups, shape.places_per_group);
         let mut rng = generator(seed, WEATHER);
-        let is_large = rng.u8(..16) == 0;
+        let bulk = match rng.u16(..BULKS) {
+            0 if shape.sites <= Shape::SMALL.sites => SKETCHED,
+            ..=4 => COMPARED,
+            _ => 0,
+        };
         let is_crowded = shape.sites >= Shape::LARGE.sites;
-        let is_managed = is_large || is_crowded || rng.u8(..6) > 0;
-        let always: &[Fault] = match (is_large, is_crowded) {
+        let is_managed = bulk > 0 || is_crowded || rng.u8(..6) > 0;
+        let always: &[Fault] = match (bulk > 0, is_crowded) {
             (true, _) => &[Fault::Away, Fault::Loss, Fault::Clone],
             (_, true) => &[Fault::Members],
             _ => &[],
@@ -110,17 +124,19 @@ impl Faults {
         let mut rng = generator(seed, SITES);
         let machines = (0..shape.sites).map(|at| {
             let disk = FaultyDisk::new(rng.u64(..), FaultPlan::NONE);
-            Machine::new(disk, rng.fork(), 0, at > 0 && rng.u8(..3) == 0)
+            let is_guest = at > 0 && rng.u8(..3) == 0;
+            Machine::new(disk, rng.fork(), 0, is_guest || (bulk > 0 && at + 1 == shape.sites))
         });
         Self {
             step: 0,
             now_ms: BEGINNING_MS,
+            delay_ms: 0,
             machines: machines.collect(),
             wires,
             judge: Judge::new(0, places),
             weather,
             is_managed,
-            is_large,
+            bulk,
             owners: BTreeMap::new(),
             used: BTreeSet::new(),
             burnt: BTreeSet::new(),
@@ -146,7 +162,7 @@ impl Faults {
         self.step += 1;
         self.rng = generator(self.replay.seed, self.step);
         let jitter_ms = self.rng.u64(..STEP_MS);
-        self.set_time(BEGINNING_MS + self.step * STEP_MS + jitter_ms);
+        self.set_time(BEGINNING_MS + self.step * STEP_MS + jitter_ms + self.delay_ms);
         self.begin()?;
         for at in 0..self.machines.len() {
             self.look_after(at)?;
@@ -156,7 +172,8 @@ impl Faults {
         }
         let at = self.rng.usize(..self.machines.len());
         match self.rng.u16(..1000) {
-            0..100 if self.is_large => self.scatter(at, 60),
+            0..100 if self.bulk > 0 => self.scatter(at, 60),
+            100..160 if self.bulk > 0 => self.overtake(),
             0..280 => self.write(at),
             280..310 => self.delete_subtree(at),
             310..620 => self.carry(),
@@ -223,26 +240,32 @@ impl Faults {
         if self.is_managed {
             self.found()?;
         }
-        if self.is_large { self.scatter(0, LARGE) } else { Ok(()) }
+        if self.bulk > 0 { self.scatter(0, self.bulk) } else { Ok(()) }
     }
 
     /// Lets everybody talk until all have the same.
     fn become_equal(&mut self) -> Result<(), Failure> {
         for _ in 0..MOST_ROUNDS {
-            self.set_time(self.now_ms + STEP_MS);
-            for wire in 0..self.wires.len() {
-                self.connect(wire)?;
-                for end in 0..2 {
-                    self.deliver(wire, end, usize::MAX)?;
-                }
-            }
-            self.wait()?;
+            self.talk()?;
             let first = &self.machines[0].known;
             if self.machines.iter().all(|machine| machine.known == *first) {
                 return self.check_equal();
             }
         }
         self.fail(0, Symptom::Diverged.says("no equality long after all faults had ended"))
+    }
+
+    /// Lets everybody talk for a while who can.
+    fn talk(&mut self) -> Result<(), Failure> {
+        self.delay_ms += STEP_MS;
+        self.set_time(self.now_ms + STEP_MS);
+        for wire in 0..self.wires.len() {
+            self.connect(wire)?;
+            for end in 0..2 {
+                self.deliver(wire, end, usize::MAX)?;
+            }
+        }
+        self.wait()
     }
 
     /// Equal contexts mean equal states, and readers find what the oracle says.
@@ -291,8 +314,8 @@ impl Faults {
         self.judge.believe(index, &machine.known);
         let compared = self.judge.compare_view(index, &replica.view());
         compared.or_else(|what| self.fail(at, what))?;
-        // It walks over the whole document.
-        let is_due = !self.is_large || self.rng.u8(..16) == 0;
+        // It walks over the whole document: the larger that is, the less often.
+        let is_due = self.bulk == 0 || self.rng.u32(..self.bulk) < 44;
         if is_due
             && !planted::any_planted()
             && let Err(violation) = replica.verify()

@@ -260,14 +260,4 @@ impl Faults {
         self.reach(Mark::Cloned);
         self.start(number)
     }
-
-    /// A machine is away for long.
-    fn go_away(&mut self, at: usize) -> Result<(), Failure> {
-        if self.machines[at].is_running() && !self.machines[at].in_trouble {
-            self.close(at);
-            self.machines[at].starts_at = self.step + self.rng.u64(15..60);
-            self.reach(Mark::Away);
-        }
-        Ok(())
-    }
 }

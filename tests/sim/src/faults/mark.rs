@@ -82,6 +82,10 @@ marks! {
     OneWay,
     /// Two sides compared listings.
     Compared,
+    /// One side sent a sketch of what it has.
+    Sketched,
+    /// A sketch told which cells differ.
+    SketchRead,
     /// Two sides were proved equal by a session.
     ProvedEqual,
     /// A pushed delta waited for its base.

@@ -173,7 +173,7 @@ impl Faults {
         }
         let now_ms = self.now_ms;
         let ends = [left, right].map(|replica| {
-            let least = if self.is_large { 250 } else { 1 };
+            let least = 1 + self.bulk as usize / 3;
             let config = config(self.rng.u64(..), least + self.rng.usize(..8 * least));
             End {
                 link: Link::with(replica, config, now_ms),

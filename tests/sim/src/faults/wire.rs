@@ -7,6 +7,9 @@ use rejoin_sync::Kind;
 
 use super::mark::{Mark, Marks};
 
+/// A *want* that asks for everything is no longer than this.
+const LONGEST_REFUSAL_BYTES: u64 = 16;
+
 /// The place of a connection between two machines, and the sessions at both ends while it is up.
 pub(super) struct Wire {
     pub(super) machines: [usize; 2],
@@ -53,6 +56,12 @@ impl Wire {
             let used = |kind: Kind| sent.of(kind) > 0 || received.of(kind) > 0;
             if used(Kind::Offer) {
                 marks.reach(Mark::Compared);
+            }
+            if sent.of(Kind::Sketch) > 0 {
+                marks.reach(Mark::Sketched);
+            }
+            if sent.of(Kind::Sketch) > 0 && received.of(Kind::Want) > LONGEST_REFUSAL_BYTES {
+                marks.reach(Mark::SketchRead);
             }
         }
         self.said = ends.map(|end| end.said.unwrap_or_default());

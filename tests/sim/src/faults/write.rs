@@ -5,7 +5,7 @@ use rejoin_oracle::Op;
 use rejoin_storage::{DiskError, recover};
 
 use super::machine::Unknown;
-use super::{Faults, LARGE, Mark};
+use super::{Faults, Mark};
 use crate::report::{Failure, Symptom};
 use crate::workload::{is_member_only, operation, perform, subtree};
 
@@ -65,20 +65,20 @@ impl Faults {
         self.settle(at)
     }
 
-    /// Writes or deletes some of the many registers of a large history, in which nobody looks at single
-    /// ones: that all are equal in the end shows in the fingerprint.
-    pub(super) fn scatter(&mut self, at: usize, share: u32) -> Result<(), Failure> {
+    /// Writes or deletes about `count` of the many registers that nobody looks at: that all are equal in
+    /// the end shows in the fingerprint.
+    pub(super) fn scatter(&mut self, at: usize, count: u32) -> Result<(), Failure> {
         let Some(life) = self.identify(at) else { return Ok(()) };
         let Some(replica) = self.machines[at].replica().cloned() else { return Ok(()) };
         let before = self.before(at);
-        let (rng, deletes) = (&mut self.rng, share < LARGE);
+        let (rng, bulk) = (&mut self.rng, self.bulk);
         let result = replica.transact(|tx| {
-            for number in 0..LARGE {
-                if rng.u32(..LARGE) >= share {
+            for number in 0..bulk {
+                if rng.u32(..bulk) >= count {
                     continue;
                 }
                 let mut register = tx.register(("many", number));
-                if deletes && rng.bool() {
+                if count < bulk && rng.bool() {
                     register.delete()?;
                 } else {
                     register.set(rng.u32(..))?;
