@@ -22,6 +22,7 @@ mod replay;
 mod report;
 mod shrink;
 mod site;
+mod stage;
 mod workload;
 mod world;
 

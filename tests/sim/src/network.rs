@@ -7,14 +7,11 @@
 
 use std::collections::VecDeque;
 
-use fastrand::Rng;
 use rejoin_sync::{CloseReason, ClusterId, Config, Origin, Output, Session, SessionError};
 
-use crate::judge::{Judge, audit};
-use crate::replay::{Fault, HEALING, Lane, PLACES, Replay, WEATHER, generator};
-use crate::report::{Difference, Failure, Symptom, Tally};
-use crate::site::{Site, sites};
-use crate::workload::universe;
+use crate::replay::{Fault, Lane, Replay, WEATHER, generator};
+use crate::report::{Failure, Symptom, Tally};
+use crate::stage::Stage;
 use crate::world::Shape;
 
 /// More rounds than any network of this size needs to become quiet.
@@ -44,14 +41,9 @@ struct Link {
 /// Replicas, links and time.
 #[allow(missing_debug_implementations, reason = "a failure prints the seed, which says everything")]
 pub struct Network {
-    replay: Replay,
-    rng: Rng,
-    step: u64,
+    stage: Stage,
     now_ms: u64,
-    sites: Vec<Site>,
     links: Vec<Link>,
-    judge: Judge,
-    tally: Tally,
 }
 
 impl Network {
@@ -62,7 +54,6 @@ impl Network {
 
     pub(crate) fn of(replay: &Replay) -> Self {
         let Replay { seed, shape, .. } = *replay;
-        let places = universe(&mut generator(seed, PLACES), shape.groups, shape.places_per_group);
         let mut rng = generator(seed, WEATHER);
         let topology = rng.u8(..4);
         let mut links = Vec::new();
@@ -79,15 +70,12 @@ impl Network {
                 }
             }
         }
-        let judge = Judge::new(shape.sites, places);
-        let tally = Tally { histories: 1, ..Tally::default() };
-        let (replay, sites) = (replay.clone(), sites(replay));
-        Self { replay, rng, step: 0, now_ms: BEGINNING_MS, sites, links, judge, tally }
+        Self { stage: Stage::of(replay), now_ms: BEGINNING_MS, links }
     }
 
     /// Lets the time of a step pass.
     pub(crate) const fn skip(&mut self) {
-        self.step += 1;
+        self.stage.skip();
     }
 
     /// Does one thing, and compares.
@@ -95,18 +83,17 @@ impl Network {
     /// # Errors
     /// When a replica differs from the oracle, or an honest session fails.
     pub fn step(&mut self) -> Result<(), Failure> {
-        self.step += 1;
-        self.rng = generator(self.replay.seed, self.step);
-        self.now_ms = BEGINNING_MS + self.step * STEP_MS + self.rng.u64(..STEP_MS);
-        match self.rng.u8(..100) {
+        self.stage.advance();
+        self.now_ms = BEGINNING_MS + self.stage.step * STEP_MS + self.stage.rng.u64(..STEP_MS);
+        match self.stage.rng.u8(..100) {
             0..30 => self.write(),
             30..34 => self.delete_subtree(),
             34..80 => self.carry(),
             80..90 => self.wait(),
             90..95 => self.connect(),
-            95..97 if self.replay.has(Fault::Partition) => self.cut(),
-            97..99 if self.replay.has(Fault::Stall) => self.stall(),
-            99.. if self.replay.has(Fault::Reload) => self.reload(),
+            95..97 if self.stage.replay.has(Fault::Partition) => self.cut(),
+            97..99 if self.stage.replay.has(Fault::Stall) => self.stall(),
+            99.. if self.stage.replay.has(Fault::Reload) => self.reload(),
             _ => Ok(()),
         }
     }
@@ -116,7 +103,7 @@ impl Network {
     /// # Errors
     /// When they do not, in far more time than it takes.
     pub fn heal(&mut self) -> Result<(), Failure> {
-        self.rng = generator(self.replay.seed, HEALING);
+        self.stage.heal();
         for _ in 0..MOST_ROUNDS {
             self.now_ms += 10;
             for link in 0..self.links.len() {
@@ -128,43 +115,33 @@ impl Network {
             }
             self.wait()?;
             if self.all_equal() {
-                for site in 1..self.sites.len() {
-                    let checked = audit(&self.sites[0], &self.sites[site]);
-                    checked.or_else(|what| self.fail(site, what).map(|()| false))?;
-                }
-                return Ok(());
+                return (1..self.stage.sites.len()).try_for_each(|site| self.stage.audit(0, site));
             }
         }
         let what = "the network did not become equal after all faults had ended";
-        self.fail(0, Symptom::Diverged.says(what))
+        self.stage.fail(0, Symptom::Diverged.says(what))
     }
 
     /// What was done.
-    pub fn into_tally(mut self) -> Tally {
-        self.tally.concurrent = self.judge.history.concurrent_count() as u64;
-        self.tally
+    pub fn into_tally(self) -> Tally {
+        self.stage.into_tally()
     }
 
     fn write(&mut self) -> Result<(), Failure> {
-        let at = self.rng.usize(..self.sites.len());
-        let (judge, tally) = (&mut self.judge, &mut self.tally);
-        let written = self.sites[at].write(&mut self.rng, self.now_ms, at, judge, tally);
-        written.or_else(|what| self.fail(at, what))?;
+        let at = self.stage.one();
+        self.stage.write(at, self.now_ms)?;
         self.committed(at)
     }
 
     fn delete_subtree(&mut self) -> Result<(), Failure> {
-        let at = self.rng.usize(..self.sites.len());
-        let (judge, tally) = (&mut self.judge, &mut self.tally);
-        let deleted = self.sites[at].delete_subtree(&mut self.rng, self.now_ms, at, judge, tally);
-        deleted.or_else(|what| self.fail(at, what))?;
+        let at = self.stage.one();
+        self.stage.delete_subtree(at, self.now_ms)?;
         self.committed(at)
     }
 
     /// A site has committed something of its own.
     fn committed(&mut self, at: usize) -> Result<(), Failure> {
-        self.compare(at)?;
-        let origin = Origin::Local { replica: self.sites[at].replica };
+        let origin = Origin::Local { replica: self.stage.sites[at].replica };
         self.changed(at, origin, None)
     }
 
@@ -174,7 +151,7 @@ impl Network {
             let Some(ends) = &mut self.links[link].ends else { continue };
             let Some(end) = ends.iter().position(|end| end.site == at) else { continue };
             if Some(link) != except {
-                ends[end].session.store_changed(self.sites[at].store(), origin, self.now_ms);
+                ends[end].session.store_changed(self.stage.sites[at].store(), origin, self.now_ms);
                 self.perform(link, end)?;
             }
         }
@@ -183,10 +160,10 @@ impl Network {
 
     /// Carries some bytes over some link.
     fn carry(&mut self) -> Result<(), Failure> {
-        let link = self.rng.usize(..self.links.len());
-        let end = self.rng.usize(..2);
-        let is_whole = self.rng.bool() || !self.replay.has(Fault::Fragment);
-        let most = if is_whole { usize::MAX } else { self.rng.usize(1..200) };
+        let link = self.stage.rng.usize(..self.links.len());
+        let end = self.stage.rng.usize(..2);
+        let is_whole = self.stage.rng.bool() || !self.stage.replay.has(Fault::Fragment);
+        let most = if is_whole { usize::MAX } else { self.stage.rng.usize(1..200) };
         if self.links[link].stalled { Ok(()) } else { self.deliver(link, end, most) }
     }
 
@@ -200,7 +177,7 @@ impl Network {
         }
         let to = &mut ends[1 - from];
         // An error comes out again as the session's last output.
-        let _ = to.session.handle_bytes(&bytes, self.sites[to.site].store(), self.now_ms);
+        let _ = to.session.handle_bytes(&bytes, self.stage.sites[to.site].store(), self.now_ms);
         self.perform(link, 1 - from)
     }
 
@@ -213,7 +190,7 @@ impl Network {
                 None => return Ok(()),
                 Some(Output::Send(bytes)) => ends[end].pipe.extend(bytes),
                 Some(Output::Apply(delta)) => {
-                    let site = &mut self.sites[end_site];
+                    let site = &mut self.stage.sites[end_site];
                     let was_hydrating = site.context().uniform().is_none();
                     let joined = site.join_authorised(delta, Some(site.replica), self.now_ms);
                     let session = &mut ends[end].session;
@@ -221,10 +198,10 @@ impl Network {
                         Ok(_) => session.delta_applied(site.store(), self.now_ms),
                         Err(e) => session.delta_refused(e.into(), site.store(), self.now_ms),
                     }
-                    self.tally.applied += 1;
-                    self.tally.segmented += u64::from(was_hydrating);
-                    self.judge.believe(end_site, self.sites[end_site].context());
-                    self.compare(end_site)?;
+                    self.stage.tally.applied += 1;
+                    self.stage.tally.segmented += u64::from(was_hydrating);
+                    self.stage.judge.believe(end_site, self.stage.sites[end_site].context());
+                    self.stage.compare(end_site)?;
                     self.changed(end_site, Origin::Elsewhere, Some(link))?;
                 }
                 Some(Output::Close(reason)) => {
@@ -245,9 +222,9 @@ impl Network {
                 | SessionError::PullUnanswered { .. }
                 | SessionError::ByPeer { .. },
             ) => Ok(()),
-            CloseReason::Error(error) => {
-                self.fail(site, Symptom::SessionFailed.says(format!("a session failed: {error}")))
-            }
+            CloseReason::Error(error) => self
+                .stage
+                .fail(site, Symptom::SessionFailed.says(format!("a session failed: {error}"))),
             _ => Ok(()),
         }
     }
@@ -259,7 +236,7 @@ impl Network {
                 let Some(ends) = &mut self.links[link].ends else { continue };
                 let end_now = &mut ends[end];
                 if end_now.session.poll_deadline().is_some_and(|at| at <= self.now_ms) {
-                    let store = self.sites[end_now.site].store();
+                    let store = self.stage.sites[end_now.site].store();
                     end_now.session.handle_timeout(store, self.now_ms);
                     self.perform(link, end)?;
                 }
@@ -269,7 +246,7 @@ impl Network {
     }
 
     fn connect(&mut self) -> Result<(), Failure> {
-        let link = self.rng.usize(..self.links.len());
+        let link = self.stage.rng.usize(..self.links.len());
         self.open(link)
     }
 
@@ -278,15 +255,15 @@ impl Network {
         if self.links[link].ends.is_some() {
             return Ok(());
         }
-        let seeds = [self.rng.u64(..), self.rng.u64(..)];
+        let seeds = [self.stage.rng.u64(..), self.stage.rng.u64(..)];
         let mut seeds = seeds.into_iter();
         let ends = self.links[link].sites.map(|site| {
             let mut config = Config::new(ClusterId([0; 16]));
-            config.replica = Some(self.sites[site].replica);
+            config.replica = Some(self.stage.sites[site].replica);
             config.seed = seeds.next().unwrap_or_default();
             // Small limits, so that catching up takes rounds and shows its intermediate states.
-            config.limits.cells_per_delta = 1 + usize::from(self.rng.u8(..8));
-            let session = Session::new(config, self.sites[site].store(), self.now_ms);
+            config.limits.cells_per_delta = 1 + usize::from(self.stage.rng.u8(..8));
+            let session = Session::new(config, self.stage.sites[site].store(), self.now_ms);
             End { site, session, pipe: VecDeque::new() }
         });
         self.links[link].ends = Some(ends);
@@ -294,39 +271,31 @@ impl Network {
     }
 
     fn cut(&mut self) -> Result<(), Failure> {
-        let link = self.rng.usize(..self.links.len());
-        self.tally.partitions += u64::from(self.links[link].ends.take().is_some());
+        let link = self.stage.rng.usize(..self.links.len());
+        self.stage.tally.partitions += u64::from(self.links[link].ends.take().is_some());
         Ok(())
     }
 
     fn stall(&mut self) -> Result<(), Failure> {
-        let link = self.rng.usize(..self.links.len());
+        let link = self.stage.rng.usize(..self.links.len());
         self.links[link].stalled ^= true;
         Ok(())
     }
 
     /// A site stops, and starts again with its latest state; its links break.
     fn reload(&mut self) -> Result<(), Failure> {
-        let at = self.rng.usize(..self.sites.len());
+        let at = self.stage.one();
         self.links.iter_mut().filter(|l| l.sites.contains(&at)).for_each(|l| l.ends = None);
-        self.tally.reloads += 1;
-        if let Err(refused) = self.sites[at].reload(self.now_ms) {
+        self.stage.tally.reloads += 1;
+        if let Err(refused) = self.stage.sites[at].reload(self.now_ms) {
             let what = format!("an own saved state was refused: {refused:?}");
-            return self.fail(at, Symptom::DeltaRefused.says(what));
+            return self.stage.fail(at, Symptom::DeltaRefused.says(what));
         }
-        self.compare(at)
+        self.stage.compare(at)
     }
 
     fn all_equal(&self) -> bool {
-        let first = self.sites[0].context();
-        self.sites.iter().all(|site| site.context() == first)
-    }
-
-    fn compare(&self, at: usize) -> Result<(), Failure> {
-        self.judge.compare(at, &self.sites[at]).or_else(|what| self.fail(at, what))
-    }
-
-    fn fail(&self, site: usize, what: Difference) -> Result<(), Failure> {
-        Err(Failure::new(self.replay.seed, self.step, site, what))
+        let first = self.stage.sites[0].context();
+        self.stage.sites.iter().all(|site| site.context() == first)
     }
 }

@@ -16,7 +16,7 @@ use rejoin_oracle::Op;
 use crate::judge::Judge;
 use crate::replay::{Fault, Replay, SITES, generator};
 use crate::report::{Difference, Symptom, Tally};
-use crate::workload::{Place, is_member_only, operation, perform, subtree};
+use crate::workload::{Place, is_member_only, perform, plan, subtree};
 
 pub(crate) struct Site {
     document: Document,
@@ -27,6 +27,16 @@ pub(crate) struct Site {
     noticed: Option<(usize, Conflict)>,
     /// Whether collection waits for it, so that it may write every type.
     pub(crate) is_member: bool,
+}
+
+/// What a replica is given when it is its turn to change something.
+pub(crate) struct Turn<'a> {
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) now_ms: u64,
+    /// The number by which the oracle knows the replica.
+    pub(crate) at: usize,
+    pub(crate) judge: &'a mut Judge,
+    pub(crate) tally: &'a mut Tally,
 }
 
 /// Replicas with ids in random order, since nothing may depend on who is greater, some of them with a
@@ -173,33 +183,21 @@ impl Site {
 
     /// Runs a random transaction, and now and then takes it back; or settles a conflict that was noticed
     /// some time before, whatever has come since.
-    pub(crate) fn write(
-        &mut self,
-        rng: &mut Rng,
-        now_ms: u64,
-        at: usize,
-        judge: &mut Judge,
-        tally: &mut Tally,
-    ) -> Result<(), Difference> {
+    pub(crate) fn write(&mut self, turn: Turn<'_>) -> Result<(), Difference> {
         // Forked, since whether there is anything to notice must not change what is drawn afterwards.
-        let mut eye = rng.fork();
-        let resolves = rng.u8(..4) == 0;
+        let mut eye = turn.rng.fork();
+        let resolves = turn.rng.u8(..4) == 0;
         if self.noticed.is_none() {
-            self.notice(&mut eye, judge);
+            self.notice(&mut eye, turn.judge);
         } else if resolves {
-            return self.resolve(rng, now_ms, at, judge, tally);
+            return self.resolve(turn);
         }
-        let may_write = |at: &usize| self.is_member || !is_member_only(judge.places[*at].kind);
-        let writable: Vec<usize> = (0..judge.places.len()).filter(may_write).collect();
-        if writable.is_empty() {
+        let Turn { rng, now_ms, at, judge, tally } = turn;
+        let may_write = |kind| self.is_member || !is_member_only(kind);
+        let plan = plan(rng, &judge.places, may_write);
+        if plan.is_empty() {
             return Ok(());
         }
-        let count = if rng.u8(..4) == 0 { rng.usize(2..4) } else { 1 };
-        let random_op = |_| {
-            let place = writable[rng.usize(..writable.len())];
-            (place, operation(rng, judge.places[place].kind))
-        };
-        let plan: Vec<(usize, Op)> = (0..count).map(random_op).collect();
         let before = self.store().last_seq(self.replica);
         let (staged, done) = self.transact(now_ms, |tx| {
             let hlc = tx.hlc().to_u64();
@@ -234,14 +232,8 @@ impl Site {
     }
 
     /// Resolves the conflict that was noticed, unless it has changed under the replica's own hands.
-    fn resolve(
-        &mut self,
-        rng: &mut Rng,
-        now_ms: u64,
-        at: usize,
-        judge: &mut Judge,
-        tally: &mut Tally,
-    ) -> Result<(), Difference> {
+    fn resolve(&mut self, turn: Turn<'_>) -> Result<(), Difference> {
+        let Turn { rng, now_ms, at, judge, tally } = turn;
         let Some((place, Conflict::Siblings { path, tag, siblings, .. })) = self.noticed.take()
         else {
             return Ok(());
@@ -271,14 +263,8 @@ impl Site {
     }
 
     /// Deletes a random subtree.
-    pub(crate) fn delete_subtree(
-        &mut self,
-        rng: &mut Rng,
-        now_ms: u64,
-        at: usize,
-        judge: &mut Judge,
-        tally: &mut Tally,
-    ) -> Result<(), Difference> {
+    pub(crate) fn delete_subtree(&mut self, turn: Turn<'_>) -> Result<(), Difference> {
+        let Turn { rng, now_ms, at, judge, tally } = turn;
         let path = subtree(rng, &judge.places);
         let before = self.store().last_seq(self.replica);
         let (staged, deleted) = self.transact(now_ms, |tx| tx.delete(&path));

@@ -109,8 +109,27 @@ pub(crate) fn partial_range(rng: &mut Rng, places: &[Place]) -> KeyRange<Key> {
     }
 }
 
+/// One to three operations at places of the kinds that may be written; none where there are no such.
+pub(crate) fn plan(
+    rng: &mut Rng,
+    places: &[Place],
+    may_write: impl Fn(Kind) -> bool,
+) -> Vec<(usize, Op)> {
+    let writable: Vec<usize> =
+        (0..places.len()).filter(|place| may_write(places[*place].kind)).collect();
+    if writable.is_empty() {
+        return Vec::new();
+    }
+    let count = if rng.u8(..4) == 0 { rng.usize(2..4) } else { 1 };
+    let random_op = |_| {
+        let place = writable[rng.usize(..writable.len())];
+        (place, operation(rng, places[place].kind))
+    };
+    (0..count).map(random_op).collect()
+}
+
 /// An operation that the kind has.
-pub(crate) fn operation(rng: &mut Rng, kind: Kind) -> Op {
+fn operation(rng: &mut Rng, kind: Kind) -> Op {
     let removes = rng.u8(..10) < 4;
     match kind {
         Kind::EnableWinsFlag | Kind::DisableWinsFlag if removes => Op::Disable,

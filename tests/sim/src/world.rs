@@ -1,15 +1,14 @@
 //! A world of replicas and the network between them, driven by one generator.
 
-use fastrand::Rng;
 use rejoin_crdt::path::Key;
 use rejoin_crdt::{Context, KeyRange, wire};
 use rejoin_oracle::Snapshot;
 
-use crate::judge::{Judge, audit};
-use crate::replay::{Fault, HEALING, Lane, PLACES, Replay, WEATHER, generator};
-use crate::report::{Difference, Failure, Symptom, Tally};
-use crate::site::{Refused, Site, sites};
-use crate::workload::{partial_range, universe};
+use crate::replay::{Fault, Lane, Replay, WEATHER, generator};
+use crate::report::{Failure, Symptom, Tally};
+use crate::site::{Refused, Site};
+use crate::stage::Stage;
+use crate::workload::partial_range;
 
 /// The size of a history.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,18 +76,13 @@ impl Weather {
 /// Replicas, messages in flight, and the oracle that knows what each replica must show.
 #[allow(missing_debug_implementations, reason = "a failure prints the seed, which says everything")]
 pub struct World {
-    replay: Replay,
-    rng: Rng,
-    step: u64,
-    sites: Vec<Site>,
-    judge: Judge,
+    stage: Stage,
     flight: Vec<Message>,
     weather: Weather,
     /// Until when which pairs cannot talk.
     partition: Option<(u64, Vec<bool>)>,
     /// What each replica remembers of every other one's context; stale on purpose.
     remembered: Vec<Vec<Context<Key>>>,
-    tally: Tally,
 }
 
 impl World {
@@ -98,26 +92,19 @@ impl World {
     }
 
     pub(crate) fn of(replay: &Replay) -> Self {
-        let Replay { seed, shape, .. } = *replay;
-        let mut rng = generator(seed, PLACES);
-        let places = universe(&mut rng, shape.groups, shape.places_per_group);
+        let count = replay.shape.sites;
         Self {
-            step: 0,
-            judge: Judge::new(shape.sites, places),
-            remembered: vec![vec![Context::default(); shape.sites]; shape.sites],
+            stage: Stage::of(replay),
             flight: Vec::new(),
-            partition: None,
-            tally: Tally { histories: 1, ..Tally::default() },
-            rng,
-            sites: sites(replay),
             weather: Weather::of(replay),
-            replay: replay.clone(),
+            partition: None,
+            remembered: vec![vec![Context::default(); count]; count],
         }
     }
 
     /// Lets the time of a step pass.
     pub(crate) const fn skip(&mut self) {
-        self.step += 1;
+        self.stage.skip();
     }
 
     /// Does one thing, and compares.
@@ -125,15 +112,14 @@ impl World {
     /// # Errors
     /// When a replica differs from the oracle.
     pub fn step(&mut self) -> Result<(), Failure> {
-        self.step += 1;
-        self.rng = generator(self.replay.seed, self.step);
-        match self.rng.u8(..100) {
+        self.stage.advance();
+        match self.stage.rng.u8(..100) {
             0..40 => self.write(),
             40..45 => self.delete_subtree(),
             45..70 => self.send(),
             70..95 => self.deliver(),
-            95..97 if self.replay.has(Fault::Reload) => self.reload(),
-            97.. if self.replay.has(Fault::Partition) => self.cut(),
+            95..97 if self.stage.replay.has(Fault::Reload) => self.reload(),
+            97.. if self.stage.replay.has(Fault::Partition) => self.cut(),
             _ => Ok(()),
         }
     }
@@ -144,32 +130,32 @@ impl World {
     /// When replicas do not converge, or differ from the oracle.
     pub fn heal(&mut self) -> Result<(), Failure> {
         self.partition = None;
-        self.rng = generator(self.replay.seed, HEALING);
+        self.stage.heal();
         while !self.flight.is_empty() {
-            self.step += 1_000;
+            self.stage.step += 1_000;
             self.deliver()?;
         }
         // Two rounds of everybody to everybody are enough for any topology.
         for round in 0..2 {
-            for from in 0..self.sites.len() {
-                for to in 0..self.sites.len() {
+            for from in 0..self.stage.sites.len() {
+                for to in 0..self.stage.sites.len() {
                     if from != to {
-                        let base = self.sites[to].context().clone();
+                        let base = self.stage.sites[to].context().clone();
                         let message = self.message(from, to, &base, &KeyRange::full());
                         self.apply(message)?;
                         if round == 1 {
-                            self.audit(from, to)?;
+                            self.stage.audit(from, to)?;
                         }
                     }
                 }
             }
         }
-        let first = self.sites[0].context().clone();
-        let same = self.sites.iter().position(|site| *site.context() != first);
+        let first = self.stage.sites[0].context().clone();
+        let same = self.stage.sites.iter().position(|site| *site.context() != first);
         match same {
             Some(site) => {
                 let what = "contexts differ after everybody has talked";
-                self.fail(site, Symptom::Diverged.says(what))
+                self.stage.fail(site, Symptom::Diverged.says(what))
             }
             None => Ok(()),
         }
@@ -177,15 +163,15 @@ impl World {
 
     /// Three replicas to compare.
     pub(crate) fn first_three(&self) -> [&Site; 3] {
-        [&self.sites[0], &self.sites[1], &self.sites[2]]
+        [&self.stage.sites[0], &self.stage.sites[1], &self.stage.sites[2]]
     }
 
     /// All keys, cut into three ranges at random places.
     pub(crate) fn three_ranges(&mut self) -> [KeyRange<Key>; 3] {
-        let last = self.judge.places.len() - 1;
-        let first = self.rng.usize(..last);
-        let second = self.rng.usize(first + 1..=last);
-        let bound = |at: usize| Some(self.judge.places[at].key.clone());
+        let last = self.stage.judge.places.len() - 1;
+        let first = self.stage.rng.usize(..last);
+        let second = self.stage.rng.usize(first + 1..=last);
+        let bound = |at: usize| Some(self.stage.judge.places[at].key.clone());
         [
             KeyRange::new(None, bound(first)),
             KeyRange::new(bound(first), bound(second)),
@@ -194,37 +180,29 @@ impl World {
     }
 
     /// What was done.
-    pub fn into_tally(mut self) -> Tally {
-        self.tally.concurrent = self.judge.history.concurrent_count() as u64;
-        self.tally
+    pub fn into_tally(self) -> Tally {
+        self.stage.into_tally()
     }
 
     fn write(&mut self) -> Result<(), Failure> {
-        let at = self.rng.usize(..self.sites.len());
-        let (judge, tally) = (&mut self.judge, &mut self.tally);
-        let written = self.sites[at].write(&mut self.rng, self.step, at, judge, tally);
-        written.or_else(|what| self.fail(at, what))?;
-        self.compare(at)
+        let at = self.stage.one();
+        self.stage.write(at, self.stage.step)
     }
 
     fn delete_subtree(&mut self) -> Result<(), Failure> {
-        let at = self.rng.usize(..self.sites.len());
-        let (judge, tally) = (&mut self.judge, &mut self.tally);
-        let deleted = self.sites[at].delete_subtree(&mut self.rng, self.step, at, judge, tally);
-        deleted.or_else(|what| self.fail(at, what))?;
-        self.compare(at)
+        let at = self.stage.one();
+        self.stage.delete_subtree(at, self.stage.step)
     }
 
     /// Puts a delta on its way: the answer to a pull, or a push on what is remembered of the peer.
     fn send(&mut self) -> Result<(), Failure> {
-        let from = self.rng.usize(..self.sites.len());
-        let to = (from + self.rng.usize(1..self.sites.len())) % self.sites.len();
-        if self.rng.bool() {
-            self.remembered[from][to] = self.sites[to].context().clone();
+        let (from, to) = self.stage.two();
+        if self.stage.rng.bool() {
+            self.remembered[from][to] = self.stage.sites[to].context().clone();
         }
-        let range = if self.rng.u8(..100) < self.weather.partial_percent {
-            self.tally.partial += 1;
-            partial_range(&mut self.rng, &self.judge.places)
+        let range = if self.stage.rng.u8(..100) < self.weather.partial_percent {
+            self.stage.tally.partial += 1;
+            partial_range(&mut self.stage.rng, &self.stage.judge.places)
         } else {
             KeyRange::full()
         };
@@ -232,19 +210,19 @@ impl World {
         let cut_off = self
             .partition
             .as_ref()
-            .is_some_and(|(until, side)| *until > self.step && side[from] != side[to]);
-        if cut_off || self.rng.u8(..100) < self.weather.drop_percent {
-            self.tally.dropped += 1;
+            .is_some_and(|(until, side)| *until > self.stage.step && side[from] != side[to]);
+        if cut_off || self.stage.rng.u8(..100) < self.weather.drop_percent {
+            self.stage.tally.dropped += 1;
             return Ok(());
         }
         let message = self.message(from, to, &base, &range);
         // What was sent is remembered as if it had arrived; the receiver's check must catch the lie.
-        if self.rng.bool() {
-            self.remembered[from][to] = self.sites[from].context().clone();
+        if self.stage.rng.bool() {
+            self.remembered[from][to] = self.stage.sites[from].context().clone();
         }
-        if self.rng.u8(..100) < self.weather.duplicate_percent {
-            self.tally.duplicated += 1;
-            let due = self.step + self.rng.u64(..=self.weather.max_delay * 10);
+        if self.stage.rng.u8(..100) < self.weather.duplicate_percent {
+            self.stage.tally.duplicated += 1;
+            let due = self.stage.step + self.stage.rng.u64(..=self.weather.max_delay * 10);
             let again = Message {
                 due,
                 delta: message.delta.clone(),
@@ -265,71 +243,55 @@ impl World {
         base: &Context<Key>,
         range: &KeyRange<Key>,
     ) -> Message {
-        let delta = self.sites[from].delta(base, range);
-        let due = self.step + self.rng.u64(..=self.weather.max_delay);
+        let delta = self.stage.sites[from].delta(base, range);
+        let due = self.stage.step + self.stage.rng.u64(..=self.weather.max_delay);
         let ranges = delta.parts.iter().map(|part| part.range.clone()).collect();
-        let knowledge = self.judge.history.knowledge(from);
+        let knowledge = self.stage.judge.history.knowledge(from);
         Message { from, to, due, delta: wire::encode_delta(&delta), ranges, knowledge }
     }
 
     fn deliver(&mut self) -> Result<(), Failure> {
         let due: Vec<_> =
-            (0..self.flight.len()).filter(|at| self.flight[*at].due <= self.step).collect();
-        let Some(at) = self.rng.choice(due) else { return Ok(()) };
+            (0..self.flight.len()).filter(|at| self.flight[*at].due <= self.stage.step).collect();
+        let Some(at) = self.stage.rng.choice(due) else { return Ok(()) };
         let message = self.flight.swap_remove(at);
         let (from, to) = (message.from, message.to);
         self.apply(message)?;
-        self.audit(from, to)
+        self.stage.audit(from, to)
     }
 
     fn apply(&mut self, message: Message) -> Result<(), Failure> {
         let Message { to, delta, ranges, knowledge, .. } = message;
-        self.tally.segmented += u64::from(self.sites[to].context().uniform().is_none());
-        match self.sites[to].join(&delta, self.step) {
+        self.stage.tally.segmented += u64::from(self.stage.sites[to].context().uniform().is_none());
+        match self.stage.sites[to].join(&delta, self.stage.step) {
             Ok(_) => {
-                self.tally.applied += 1;
-                let places = self.judge.places_in(&ranges);
-                self.judge.history.deliver_snapshot(&knowledge, to, &places);
+                self.stage.tally.applied += 1;
+                let places = self.stage.judge.places_in(&ranges);
+                self.stage.judge.history.deliver_snapshot(&knowledge, to, &places);
             }
-            Err(Refused::Gap) => self.tally.gaps += 1,
+            Err(Refused::Gap) => self.stage.tally.gaps += 1,
             Err(refused) => {
                 let what = format!("an honest delta was refused: {refused:?}");
-                return self.fail(to, Symptom::DeltaRefused.says(what));
+                return self.stage.fail(to, Symptom::DeltaRefused.says(what));
             }
         }
-        self.compare(to)
+        self.stage.compare(to)
     }
 
     fn reload(&mut self) -> Result<(), Failure> {
-        let at = self.rng.usize(..self.sites.len());
-        self.tally.reloads += 1;
-        if let Err(refused) = self.sites[at].reload(self.step) {
+        let at = self.stage.one();
+        self.stage.tally.reloads += 1;
+        if let Err(refused) = self.stage.sites[at].reload(self.stage.step) {
             let what = format!("an own saved state was refused: {refused:?}");
-            return self.fail(at, Symptom::DeltaRefused.says(what));
+            return self.stage.fail(at, Symptom::DeltaRefused.says(what));
         }
-        self.compare(at)
+        self.stage.compare(at)
     }
 
     fn cut(&mut self) -> Result<(), Failure> {
-        let side = self.sites.iter().map(|_| self.rng.bool()).collect();
-        self.partition = Some((self.step + self.rng.u64(5..30), side));
-        self.tally.partitions += 1;
+        let side = self.stage.sites.iter().map(|_| self.stage.rng.bool()).collect();
+        self.partition = Some((self.stage.step + self.stage.rng.u64(5..30), side));
+        self.stage.tally.partitions += 1;
         Ok(())
-    }
-
-    fn compare(&self, at: usize) -> Result<(), Failure> {
-        self.judge.compare(at, &self.sites[at]).or_else(|what| self.fail(at, what))
-    }
-
-    fn audit(&mut self, a: usize, b: usize) -> Result<(), Failure> {
-        match audit(&self.sites[a], &self.sites[b]) {
-            Ok(compared) => self.tally.audits += u64::from(compared),
-            Err(what) => return self.fail(b, what),
-        }
-        Ok(())
-    }
-
-    fn fail(&self, site: usize, what: Difference) -> Result<(), Failure> {
-        Err(Failure::new(self.replay.seed, self.step, site, what))
     }
 }

@@ -7,7 +7,7 @@ use rejoin_storage::{DiskError, recover};
 use super::machine::Unknown;
 use super::{Faults, Mark};
 use crate::report::{Failure, Symptom};
-use crate::workload::{is_member_only, operation, perform, subtree};
+use crate::workload::{is_member_only, perform, plan, subtree};
 
 /// Why a simulated transaction ends without a commit.
 #[derive(Debug)]
@@ -111,20 +111,7 @@ impl Faults {
         // Before the first members are known here, the types of members are left alone: whoever wrote them
         // without members cannot join a document that has them.
         let tries = is_active || (is_known && self.rng.u8(..12) == 0) || !self.is_managed;
-        let places = self.judge.places.clone();
-        let writable: Vec<usize> = (0..places.len())
-            .filter(|place| tries || !is_member_only(places[*place].kind))
-            .collect();
-        if writable.is_empty() {
-            return Vec::new();
-        }
-        let count = if self.rng.u8(..4) == 0 { self.rng.usize(2..4) } else { 1 };
-        let rng = &mut self.rng;
-        let random_op = |_| {
-            let place = writable[rng.usize(..writable.len())];
-            (place, operation(rng, places[place].kind))
-        };
-        (0..count).map(random_op).collect()
+        plan(&mut self.rng, &self.judge.places, |kind| tries || !is_member_only(kind))
     }
 
     /// A member-only type was written: by a member.
