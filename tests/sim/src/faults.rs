@@ -116,7 +116,7 @@ impl Faults {
         let is_managed = bulk > 0 || is_crowded || rng.u8(..6) > 0;
         let always: &[Fault] = match (bulk > 0, is_crowded) {
             (true, _) => &[Fault::Away, Fault::Loss, Fault::Clone],
-            (_, true) => &[Fault::Members],
+            (_, true) => &[Fault::Members, Fault::Drop],
             _ => &[],
         };
         let weather = Weather::new(&mut rng, replay, always);
