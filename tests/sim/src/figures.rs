@@ -57,6 +57,14 @@ impl Figure {
     /// # Errors
     /// What differed from the oracle, with the command that replays the history, which is shrunk and kept.
     pub fn run(&self) -> Result<Tally, String> {
+        self.run_showing(|| {})
+    }
+
+    /// The same, and calls `done` after each history.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_showing(&self, mut done: impl FnMut()) -> Result<Tally, String> {
         let mut tally = Tally::default();
         for seed in self.first..self.first + self.count {
             let history = Replay::new(self.lane, seed, &self.shape);
@@ -66,6 +74,7 @@ impl Figure {
                 return Err(format!("{history} does not repeat itself"));
             }
             tally += one;
+            done();
         }
         Ok(tally)
     }

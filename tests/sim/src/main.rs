@@ -4,8 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
 use rejoin_crdt::planted::{Bug, plant};
-use rejoin_sim::{EVERY_RUN, Figure, Lane, Model, Replay, Shape, Tally};
+use rejoin_sim::{EVERY_RUN, Figure, Hunt, Lane, Model, Replay, Shape, Tally};
+
+/// How many times as many histories a long run has.
+const LONG: u64 = 100;
 
 /// Replays simulated histories, event for event.
 #[derive(Parser)]
@@ -18,7 +22,8 @@ use rejoin_sim::{EVERY_RUN, Figure, Lane, Model, Replay, Shape, Tally};
     cargo xtask sim --seed 4000000 --lane sessions --shape medium --count 60\n  \
     cargo xtask sim --seed 0 --count 100 --plant GapAccepted\n  \
     cargo xtask sim --replay tests/corpus/sim.GapAccepted.txt --plant GapAccepted\n  \
-    cargo xtask sim --exhaustive"
+    cargo xtask sim --exhaustive\n  \
+    cargo xtask sim --long"
 )]
 struct Options {
     #[command(flatten)]
@@ -34,7 +39,8 @@ struct Options {
     /// The size of a history.
     #[arg(long, value_enum, default_value_t = Size::Small, conflicts_with_all = ["replay", "exhaustive"])]
     shape: Size,
-    /// More places and operations: hours, and as much memory as there is.
+    /// A hundred times as many histories; with --exhaustive, more places and operations. Either takes
+    /// hours, the second as much memory as there is.
     #[arg(long, conflicts_with_all = ["seed", "replay"])]
     long: bool,
     /// Switch a planted bug on; a wrong name lists them all.
@@ -64,7 +70,8 @@ enum Size {
 }
 
 fn bug(name: &str) -> Result<Bug, String> {
-    let known = || Bug::ALL.into_iter().chain(Bug::COLLECTION).map(|bug| (format!("{bug:?}"), bug));
+    let all = || Bug::ALL.into_iter().chain(Bug::COLLECTION).chain(Bug::MEMBERSHIP);
+    let known = || all().map(|bug| (format!("{bug:?}"), bug));
     let found = known().find(|(known, _)| known == name).map(|(_, bug)| bug);
     found.ok_or_else(|| {
         let names: Vec<_> = known().map(|(name, _)| name).collect();
@@ -79,7 +86,7 @@ fn main() -> ExitCode {
         What { replay: Some(file), .. } => replay(file),
         What { seed: Some(seed), .. } => histories(*seed, &options),
         What { exhaustive: true, .. } => exhaustive(options.long),
-        _ => figures(),
+        _ => figures(options.long),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,19 +122,41 @@ fn histories(first: u64, options: &Options) -> Result<(), String> {
 }
 
 /// What every run of the tests simulates, as a table.
-fn figures() -> Result<(), String> {
+fn figures(long: bool) -> Result<(), String> {
     println!("{}", Figure::HEADING);
     for figure in EVERY_RUN {
-        let tally = figure.run()?;
+        let figure = Figure { count: figure.count * if long { LONG } else { 1 }, ..figure };
+        let bar = progress(&figure);
+        let tally = figure.run_showing(|| bar.inc(1))?;
+        bar.finish_and_clear();
         println!("{}", figure.row(&tally));
         if figure.lane == Lane::Faults {
             println!("\n{:#?}", tally.marks);
         }
     }
+    hunts()
+}
+
+/// After how many histories each planted bug is noticed.
+fn hunts() -> Result<(), String> {
+    for lane in Lane::ALL {
+        println!("\nplanted bug, lane of {:<20} found at history", lane.name());
+        let found = Hunt::of(lane).run();
+        let found = found.map_err(|missed| format!("not noticed: {missed:?}"))?;
+        found.iter().for_each(|one| println!("{one}"));
+    }
     println!(
-        "\nPlanted bugs: `cargo test --profile sim -p rejoin-sim --test planted -- --nocapture`."
+        "\nThose that show only in bytes, damage, clocks, resolvers or between sessions are hunted by the \
+         tests of their crates:\n  \
+         cargo test --profile sim -p rejoin-crdt -p rejoin-sync -p rejoin-hostile --features planted planted"
     );
     Ok(())
+}
+
+fn progress(figure: &Figure) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+    let bar = ProgressBar::new(figure.count).with_message(figure.lane.name());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn exhaustive(long: bool) -> Result<(), String> {

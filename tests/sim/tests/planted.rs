@@ -1,41 +1,32 @@
-//! The simulator can fail: every tempting simplification is found.
+//! The simulator can fail: every tempting simplification is noticed, in every lane that can show it.
 
-use rejoin_crdt::planted::{Bug, plant};
-use rejoin_sim::{Failure, Shape, Tally, run, run_sessions};
+#![allow(clippy::panic, reason = "a test stops at what it does not expect")]
 
-/// More histories than any of them needs.
-const BUDGET: u64 = 20_000;
+use rejoin_sim::{Hunt, Lane};
 
-/// Prints at which history each bug is found, and returns those that are not.
-fn hunt(run: fn(u64, &Shape) -> Result<Tally, Failure>, bugs: &[Bug]) -> Vec<Bug> {
-    let mut missed = Vec::new();
-    println!("{:<40} found at history", "planted bug");
-    for &bug in bugs {
-        plant(Some(bug));
-        let found = (0..BUDGET).find_map(|seed| Some((seed, run(seed, &Shape::SMALL).err()?)));
-        plant(None);
-        match found {
-            Some((seed, failure)) => {
-                println!("{:<40} {seed:>6}   {}", format!("{bug:?}"), failure.what);
-            }
-            None => missed.push(bug),
-        }
+fn hunt(lane: Lane) {
+    match Hunt::of(lane).run() {
+        Ok(found) => found.iter().for_each(|one| println!("{one}")),
+        Err(missed) => panic!("not noticed: {missed:?}"),
     }
-    missed
 }
 
 #[test]
 fn every_planted_bug_is_found() {
-    let missed = hunt(run, &Bug::ALL);
-    assert!(missed.is_empty(), "not found within {BUDGET} histories: {missed:?}");
+    hunt(Lane::Deltas);
 }
 
 #[test]
 fn bugs_that_the_protocol_does_not_mask_are_found_through_sessions_too() {
-    // A session checks the base itself before it hands a delta on, and never sends partial ranges out
-    // of order, so the bugs in those checks cannot show here.
-    let masked = [Bug::GapAccepted, Bug::BaseUnchecked];
-    let bugs: Vec<_> = Bug::ALL.into_iter().filter(|bug| !masked.contains(bug)).collect();
-    let missed = hunt(run_sessions, &bugs);
-    assert!(missed.is_empty(), "not found within {BUDGET} histories: {missed:?}");
+    hunt(Lane::Sessions);
+}
+
+#[test]
+fn every_planted_bug_of_collection_is_found() {
+    hunt(Lane::Collecting);
+}
+
+#[test]
+fn every_planted_bug_of_storage_and_membership_is_found() {
+    hunt(Lane::Faults);
 }
