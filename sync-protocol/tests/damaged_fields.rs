@@ -147,7 +147,7 @@ fn damage_to_any_field_of_an_entry_is_noticed() {
 
 #[cfg(feature = "planted")]
 #[test]
-fn a_fingerprint_that_leaves_a_field_out_is_found() {
+fn a_planted_fingerprint_that_leaves_a_field_out_is_found() {
     use rejoin_crdt::planted::{Bug, plant};
 
     for bug in Bug::FINGERPRINT {

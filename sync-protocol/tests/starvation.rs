@@ -111,7 +111,7 @@ fn nobody_waits_for_a_slow_peer_but_that_peer() {
 
 #[cfg(feature = "planted")]
 #[test]
-fn a_peer_that_starves_others_is_found() {
+fn a_planted_peer_that_starves_others_is_found() {
     use rejoin_crdt::planted::{Bug, plant};
 
     let bug = Bug::OnePeerAtATime;

@@ -16,7 +16,7 @@ fn harm<D: Decoder>(bug: Option<Bug>, (mut decoder, lane): (D, Lane)) -> Option<
 }
 
 #[test]
-fn memory_for_a_number_that_was_only_stated_is_found() {
+fn planted_memory_for_a_number_that_was_only_stated_is_found() {
     assert!(harm(None, VersionVectors::new()).is_none());
     assert!(harm(None, Contexts::new().unwrap()).is_none());
     for bug in Bug::MEMORY {
