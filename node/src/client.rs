@@ -88,6 +88,11 @@ impl Client {
         }))
     }
 
+    /// The whole state as the bytes of a snapshot. An answer that breaks off is an error of the reader.
+    pub(crate) fn snapshot(&self) -> Result<impl Read + use<>, Failure> {
+        Ok(self.ask("/v1/snapshot")?.into_reader())
+    }
+
     /// The conflicts at and below a path.
     pub(crate) fn conflicts(&self, path: &Path) -> Result<Conflicts, Failure> {
         self.read(&format!("/v1/conflicts?path={}", query(&text::json(path))))

@@ -67,6 +67,14 @@ pub(crate) enum Failure {
         /// Why not.
         cause: Box<rejoin::OpenReplicaError>,
     },
+    /// A snapshot could not be restored; the directory is as it was.
+    #[error("cannot restore to {path}: {cause}")]
+    Restore {
+        /// The directory.
+        path: String,
+        /// Why not.
+        cause: rejoin::RestoreError,
+    },
     /// Standard output could not be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
@@ -135,7 +143,15 @@ impl Failure {
                  the node that uses it"
                     .into()
             }
-            Self::File { .. } | Self::Output(_) | Self::System { .. } => return None,
+            Self::Restore { cause: rejoin::RestoreError::NotEmpty, .. } => {
+                "a backup is restored to a directory without a state; name a new one".into()
+            }
+            Self::Restore { cause: rejoin::RestoreError::Damaged { .. }, .. } => {
+                "the file is no whole backup; take another one, or let a new node sync".into()
+            }
+            Self::Restore { .. } | Self::File { .. } | Self::Output(_) | Self::System { .. } => {
+                return None;
+            }
         })
     }
 

@@ -1,6 +1,7 @@
 //! The command line: one file per command, each with its arguments and what it does.
 
 mod add;
+mod backup;
 mod conflicts;
 mod decr;
 mod delete;
@@ -11,6 +12,7 @@ mod incr;
 mod members;
 mod remove;
 mod resolve;
+mod restore;
 mod serve;
 mod set;
 mod status;
@@ -81,6 +83,10 @@ pub(crate) enum Command {
     Resolve(resolve::Options),
     /// Show and change who may write every type.
     Members(members::Options),
+    /// Write the whole state of a node to a file.
+    Backup(backup::Options),
+    /// Put a backup into an empty directory, for a node to start from.
+    Restore(restore::Options),
     /// Show how the node and its peers are.
     Status(status::Options),
 }
@@ -102,6 +108,8 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Conflicts(options) => conflicts::run(&options),
         Command::Resolve(options) => resolve::run(&options),
         Command::Members(options) => members::run(options),
+        Command::Backup(options) => backup::run(&options),
+        Command::Restore(options) => restore::run(&options),
         Command::Status(options) => status::run(&options),
     }
 }

@@ -116,6 +116,17 @@ impl Engine {
         })
     }
 
+    /// The whole state, for a backup.
+    ///
+    /// # Errors
+    ///
+    /// A part of the state is damaged, or larger than a record may be.
+    pub(crate) fn snapshot(&self) -> Result<Vec<u8>, Problem> {
+        self.replica.snapshot().map_err(|error| {
+            Problem::new(500, "no_snapshot", "There is no snapshot now", error.to_string())
+        })
+    }
+
     /// How the node is.
     pub(crate) fn status(&self) -> Status {
         let (view, status) = (self.replica.view(), self.replica.status());

@@ -1,4 +1,4 @@
-//! `GET /v1/get`, `GET /v1/export` and `GET /v1/status`.
+//! `GET /v1/get`, `GET /v1/export`, `GET /v1/snapshot` and `GET /v1/status`.
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -48,6 +48,15 @@ pub(super) async fn export(State(app): State<App>, uri: Uri) -> Result<Response,
     let body = stream::from_writer(move |mut out| export.write(&mut out));
     let mut response = Response::new(body);
     let kind = HeaderValue::from_static("application/x-ndjson");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+/// The whole state as the bytes of a snapshot, for a backup.
+pub(super) async fn snapshot(State(app): State<App>) -> Result<Response, Problem> {
+    let bytes = blocking(move || app.engine.snapshot()).await?;
+    let mut response = Response::new(bytes.into());
+    let kind = HeaderValue::from_static("application/octet-stream");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(response)
 }

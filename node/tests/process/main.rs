@@ -9,6 +9,7 @@
 
 mod support;
 
+mod backup;
 mod conflict;
 mod convergence;
 mod durable;
