@@ -116,7 +116,8 @@ impl Faults {
         let is_managed = bulk > 0 || is_crowded || rng.u8(..6) > 0;
         let always: &[Fault] = match (bulk > 0, is_crowded) {
             (true, _) => &[Fault::Away, Fault::Loss, Fault::Clone],
-            (_, true) => &[Fault::Members, Fault::Drop],
+            (_, true) => &[Fault::Members, Fault::Drop, Fault::Away],
+            _ if shape.sites > Shape::SMALL.sites => &[Fault::Away],
             _ => &[],
         };
         let weather = Weather::new(&mut rng, replay, always);
@@ -173,7 +174,7 @@ impl Faults {
         let at = self.rng.usize(..self.machines.len());
         match self.rng.u16(..1000) {
             0..100 if self.bulk > 0 => self.scatter(at, 60),
-            100..160 if self.bulk > 0 => self.overtake(),
+            100..160 if self.bulk >= SKETCHED => self.overtake(),
             0..280 => self.write(at),
             280..310 => self.delete_subtree(at),
             310..620 => self.carry(),
@@ -223,6 +224,9 @@ impl Faults {
         let met = |marks: &[Mark]| marks.iter().any(|mark| self.tally.marks.of(*mark) > 0);
         self.tally.cloned = u64::from(met(&[Mark::Cloned]));
         self.tally.lost = u64::from(met(&[Mark::DiskLost, Mark::Restored]));
+        self.tally.lied =
+            u64::from(met(&[Mark::LieRefused, Mark::LieHarmless, Mark::LieBesideTruth]));
+        self.tally.overtaken = u64::from(met(&[Mark::BelowHorizon]));
         self.tally
     }
 

@@ -36,7 +36,7 @@ pub const EVERY_RUN: [Figure; 10] = [
     figure(Lane::Collecting, Shape::MEDIUM, 1_000_000, 560),
     figure(Lane::Faults, Shape::SMALL, 5_000_000, 13_000),
     figure(Lane::Faults, Shape::MEDIUM, 6_000_000, 150),
-    figure(Lane::Faults, Shape::LARGE, 7_000_000, 16),
+    figure(Lane::Faults, Shape::LARGE, 7_000_000, 12),
 ];
 
 impl Figure {
@@ -81,7 +81,7 @@ impl Figure {
 
     /// The first lines of the table of [`Self::row`].
     pub const HEADING: &str = "\
-        | histories | of | operations | changed state | met concurrency | lost, doubled | refused | partitions, reloads | collected | equal pairs | with clones, lost disks |\n\
+        | histories | of | operations | changed state | met concurrency | lost, doubled | refused | partitions, reloads | collected | equal pairs | with clones, lost disks, liars, absences |\n\
         |---|---|---|---|---|---|---|---|---|---|---|";
 
     /// What was done, as a row of a table.
@@ -90,7 +90,7 @@ impl Figure {
         let collected =
             tally.collected_tombstones + tally.collected_resets + tally.collected_range_tombstones;
         format!(
-            "| {} | {}, {} replicas, {} steps | {} | {} % | {} % | {}, {} | {} | {}, {} | {collected} | {} | {}, {} |",
+            "| {} | {}, {} replicas, {} steps | {} | {} % | {} % | {}, {} | {} | {}, {} | {collected} | {} | {}, {}, {}, {} |",
             tally.histories,
             self.lane.name(),
             self.shape.sites,
@@ -106,6 +106,8 @@ impl Figure {
             tally.audits,
             tally.cloned,
             tally.lost,
+            tally.lied,
+            tally.overtaken,
         )
     }
 }

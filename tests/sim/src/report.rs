@@ -60,6 +60,10 @@ pub struct Tally {
     pub cloned: u64,
     /// Histories in which a disk was lost, or set back to a backup.
     pub lost: u64,
+    /// Histories in which somebody lied.
+    pub lied: u64,
+    /// Histories in which somebody was away for longer than others remembered what was removed.
+    pub overtaken: u64,
     /// Histories in which something that is to happen every so many steps did not.
     pub uneventful: u64,
     /// What else happened, where everything can break.
@@ -96,6 +100,8 @@ impl AddAssign for Tally {
         self.retired += other.retired;
         self.cloned += other.cloned;
         self.lost += other.lost;
+        self.lied += other.lied;
+        self.overtaken += other.overtaken;
         self.uneventful += other.uneventful;
         self.marks += other.marks;
         self.digest = self.digest.rotate_left(1) ^ other.digest;

@@ -3,8 +3,9 @@
 use super::{Faults, Mark};
 use crate::report::Failure;
 
-/// Rounds in which the others tell each other what they have, and what they have heard of.
-const ROUNDS: u32 = 12;
+/// Rounds for each machine, at the most, in which the others tell each other what they have and have heard
+/// of: news cross the longest network, and acknowledgements of them come back.
+const ROUNDS: usize = 3;
 
 impl Faults {
     /// A machine is away for long. Whether it is missed depends on what the others do meanwhile.
@@ -17,8 +18,8 @@ impl Faults {
         Ok(())
     }
 
-    /// Somebody whom nobody waits for is away while the others write, tell each other, and forget what
-    /// was removed; then it comes back.
+    /// Somebody whom nobody waits for is away in a good time: the others run, can talk, remove something,
+    /// retire who is gone, tell each other, and forget what was removed. Then it comes back.
     pub(super) fn overtake(&mut self) -> Result<(), Failure> {
         let guests = (0..self.machines.len()).filter(|at| {
             let machine = &self.machines[*at];
@@ -27,14 +28,25 @@ impl Faults {
         let Some(guest) = self.rng.choice(guests.collect::<Vec<_>>()) else { return Ok(()) };
         self.close(guest);
         self.machines[guest].starts_at = self.step + 1;
+        self.wires.iter_mut().for_each(|wire| wire.blocked_until = [0; 2]);
         let others: Vec<usize> = (0..self.machines.len()).filter(|at| *at != guest).collect();
+        others.iter().try_for_each(|at| self.repair(*at))?;
         for _ in 0..2 {
             let writer = others[self.rng.usize(..others.len())];
-            self.scatter(writer, 60)?;
+            match self.bulk {
+                0 => self.delete_subtree(writer)?,
+                _ => self.scatter(writer, 60)?,
+            }
         }
-        for _ in 0..ROUNDS {
+        for _ in 0..ROUNDS * others.len() {
             self.talk()?;
+            let sponsor = others[self.rng.usize(..others.len())];
+            self.retire(sponsor)?;
             others.iter().try_for_each(|at| self.acknowledge(*at))?;
+            let mut replicas = others.iter().filter_map(|at| self.machines[*at].replica());
+            if replicas.all(|replica| replica.stalled().is_empty()) {
+                break;
+            }
         }
         others.iter().try_for_each(|at| self.collect(*at))?;
         self.start(guest)?;

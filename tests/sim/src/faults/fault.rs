@@ -46,6 +46,7 @@ impl Faults {
             Fault::Clock => self.break_clock(at),
             Fault::Loss => self.lose(at),
             Fault::Clone => self.clone_machine(at),
+            Fault::Away if self.rng.u8(..4) > 0 => self.overtake(),
             Fault::Away => self.go_away(at),
             Fault::Members => self.change_members(at),
             Fault::Lie => self.lie(at),

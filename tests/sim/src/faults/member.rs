@@ -81,7 +81,7 @@ impl Faults {
     }
 
     /// A machine retires a life that nobody goes on with.
-    fn retire(&mut self, at: usize) -> Result<(), Failure> {
+    pub(super) fn retire(&mut self, at: usize) -> Result<(), Failure> {
         let Some(replica) = self.machines[at].replica().cloned() else { return Ok(()) };
         let members = replica.members().into_iter();
         let gone = members

@@ -66,6 +66,7 @@ const fn rhythm(fault: Fault) -> Option<u64> {
     match fault {
         Fault::Partition | Fault::Crash => Some(50),
         Fault::Clock => Some(100),
+        Fault::Away => Some(200),
         Fault::Lie => Some(30),
         _ => None,
     }
