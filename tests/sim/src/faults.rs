@@ -61,7 +61,7 @@ const COMPARED: u32 = 700;
 const SKETCHED: u32 = 9_000;
 
 /// One document in so many has [`SKETCHED`] registers, and four have [`COMPARED`].
-const BULKS: u16 = 180;
+const BULKS: u16 = 270;
 
 /// Machines that copies of others may add.
 const MOST_CLONES: usize = 2;
