@@ -24,8 +24,8 @@ use crate::stop::StopSignals;
 #[command(after_help = format!(
     "With --data the state is kept in that directory: a change is answered, shown and sent once it is \
     durable there. Without it the state lives as long as this process and its peers. A directory \
-    belongs to one node; to move data to another machine, do not copy it but let the new node sync. \
-    There is no encryption yet, so only loopback addresses are accepted; use a tunnel to sync \
+    belongs to one node. To move data, do not copy it: use `rejoin backup` and `rejoin restore`, \
+    or let the new node sync. There is no encryption yet, so only loopback addresses are accepted; use a tunnel to sync \
     between machines.\n\n\
     When both ports are open, one line is printed:\n  \
     ready sync=127.0.0.1:7400 http=127.0.0.1:8400\n\n{EXIT_CODES}\n\n\
