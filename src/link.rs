@@ -128,8 +128,8 @@ impl Link {
                 Output::Send(bytes) => return Some(LinkOutput::Send(bytes)),
                 Output::Event(event) => {
                     match event {
-                        Event::AuditMismatch { .. } => self.replica.suspect(true),
-                        Event::Equal { .. } => self.replica.suspect(false),
+                        Event::AuditMismatch { .. } => self.replica.audited(None),
+                        Event::Equal { fingerprint } => self.replica.audited(Some(fingerprint)),
                         _ => {}
                     }
                     return Some(LinkOutput::Event(event));

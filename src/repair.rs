@@ -3,7 +3,7 @@
 use rejoin_crdt::document::DocumentRepairError;
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
-use rejoin_crdt::{AuthorisedDelta, Repaired, Scrubbed};
+use rejoin_crdt::{AuthorisedDelta, Fingerprint, KeyRange, Repaired, Scrubbed};
 use rejoin_storage::StorageError;
 use thiserror::Error;
 
@@ -71,14 +71,32 @@ impl Replica {
         scrubbed
     }
 
-    /// Notes that an audit has found this replica to differ from another one, or to equal it: while it
-    /// differs it forgets nothing, and tells nobody that it holds everything there is.
-    pub(crate) fn suspect(&self, is_suspect: bool) {
-        if let Some(writer) = self.shared.writer() {
-            if self.shared.document().store().is_suspect() != is_suspect {
-                self.shared.change(0, |document| document.set_suspect(is_suspect));
-            }
-            drop(writer);
+    /// Notes what an audit has found: the fingerprint that this replica and another one of the same context
+    /// have in common, or `None` if they differ. While it differs, it forgets nothing, and tells nobody that
+    /// it holds everything there is.
+    ///
+    /// A session may have compared before damage was found here, with the sum that was kept of something else:
+    /// so a quarantine ends only if the state still has that fingerprint.
+    pub(crate) fn audited(&self, equal: Option<Fingerprint>) {
+        let Some(writer) = self.shared.writer() else { return };
+        let (was_suspect, was_damaged, is_equal) = {
+            let document = self.shared.document();
+            let (store, full) = (document.store(), KeyRange::full());
+            let was_damaged = !store.quarantine().is_empty();
+            let is_equal =
+                |found| store.is_suspect() && (!was_damaged || store.audited(&full).1 == found);
+            (store.is_suspect(), was_damaged, equal.is_some_and(is_equal))
+        };
+        if equal.is_none() && !was_suspect {
+            self.shared.change(0, |document| document.set_suspect(true));
         }
+        if is_equal {
+            self.shared.change(0, |document| document.set_suspect(false));
+        }
+        if is_equal && was_damaged {
+            // The log may hold what was damaged. If this fails, the next checkpoint does it.
+            let _ = self.checkpoint();
+        }
+        drop(writer);
     }
 }

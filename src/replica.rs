@@ -450,11 +450,18 @@ impl Replica {
     /// this fails it is tried again after the next one.
     pub(crate) fn checkpoint_if_due(&self) {
         let is_due = self.shared.keep(|keeper| Ok(keeper.wants_checkpoint()));
-        if is_due == Ok(true)
-            && let Ok(state) = self.deltas_since(&Context::default())
-        {
-            let _ = self.shared.keep(|keeper| keeper.checkpoint(state));
+        if is_due == Ok(true) {
+            let _ = self.checkpoint();
         }
+    }
+
+    /// Puts the state in the place of the log.
+    ///
+    /// # Errors
+    /// When the state cannot be told now, or not be kept; the log is as it was.
+    pub(crate) fn checkpoint(&self) -> Result<(), DeltaError> {
+        let state = self.deltas_since(&Context::default())?;
+        Ok(self.shared.keep(|keeper| keeper.checkpoint(state))?)
     }
 
     /// The changes since `since`, once. Costs the changes, not the document.

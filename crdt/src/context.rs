@@ -16,7 +16,8 @@ use crate::version_vector::VersionVector;
 /// come nowhere near; and every commit raises its own component in all of them.
 pub const MOST_SEGMENTS: usize = 4_096;
 
-/// The distinct version vectors that a replica may have, each of up to a megabyte.
+/// The distinct version vectors that a replica may have: each is a catch-up that was broken off, of up to a
+/// megabyte where 65 536 lives have written. Segments with the same vector do not share it.
 pub const MOST_VECTORS: usize = 64;
 
 /// Which dots have been incorporated, for every key.

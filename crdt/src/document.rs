@@ -59,7 +59,7 @@ pub type DocumentStore = Store<Key, Value>;
 type Keys = OrderedMap<Key, ()>;
 
 /// The document of one replica.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Document {
     store: Store<Key, Value>,
     /// Registers with concurrent values.
@@ -97,10 +97,31 @@ pub struct Changes {
     pub is_complete: bool,
 }
 
+impl Default for Document {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+/// Whether a removal beats a concurrent write at this key. Of a type that is not known here, the stronger
+/// rule is the safe one.
+fn removal_wins(key: &Key) -> bool {
+    key.tag().is_none_or(TypeTag::is_member_only)
+}
+
 impl Document {
     /// An empty document under these limits.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            store: Store::of_types(removal_wins),
+            contested: Keys::default(),
+            clashes: Keys::default(),
+            resolvers: Arc::default(),
+            limits,
+            clock: Clock::default(),
+            suspect_stamps: 0,
+            late: LateWrites::default(),
+        }
     }
 
     /// Sets the limits of what is written here from now on.
@@ -217,7 +238,7 @@ impl Document {
         now_ms: u64,
     ) -> Result<Commit<Key>, JoinError> {
         let stamps = stamps(delta.as_delta());
-        let commit = self.store.join(delta, None)?;
+        let commit = self.store.restore(delta)?;
         for stamp in stamps {
             self.clock.observe(stamp, now_ms);
         }
@@ -228,9 +249,7 @@ impl Document {
     /// Forgets the removals that nobody can need any more, all at once; readers find what they found
     /// before. Does nothing while the document is hydrating.
     pub fn collect(&mut self, stability: &Stability) -> Collected<Key> {
-        // Of a key whose type is not known here, the stronger rule is safe.
-        let removal_beats_write = |key: &Key| key.tag().is_none_or(TypeTag::is_member_only);
-        let collected = self.store.collect(stability, removal_beats_write);
+        let collected = self.store.collect(stability, removal_wins);
         self.index(&collected.commit);
         collected
     }

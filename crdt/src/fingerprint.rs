@@ -2,7 +2,8 @@
 //!
 //! Each cell is hashed by keyed BLAKE3 over its key and its *effective* content: live values with
 //! their dots, and of counters what a reset has not cancelled. Tombstones are left out, so that the
-//! time of their collection cannot fail an audit. The hashes of a range are added as 256-bit wrapping
+//! time of their collection cannot fail an audit; save where a removal wins over a value beside it: those are
+//! not collected, and decide what a reader finds. The hashes of a range are added as 256-bit wrapping
 //! integers, which lets a tree keep partial sums; 16 bytes of the sum travel.
 //!
 //! A second sum is over everything that is *held*, tombstones included: where two replicas look for what
@@ -63,9 +64,13 @@ pub(crate) struct HashSum {
 }
 
 impl CellSum {
-    /// The sums of one cell.
-    pub(crate) fn of<K: Serialize, V: Serialize>(key: &K, cell: CellRef<'_, V>) -> Self {
-        let live = live_hash(HASH_KEY, key, cell, &[]);
+    /// The sums of one cell; `removal_wins` as for [`live_hash`].
+    pub(crate) fn of<K: Serialize, V: Serialize>(
+        key: &K,
+        cell: CellRef<'_, V>,
+        removal_wins: bool,
+    ) -> Self {
+        let live = live_hash(HASH_KEY, key, cell, &[], removal_wins);
         // A cell of values only, as nearly all are, is hashed once: a value stands for its dot (I1).
         let held = match live {
             Some(hash) if cell.cell.entries().all(Entry::is_value) => hash,
@@ -133,19 +138,23 @@ const fn carrying_add(limb: u64, add: u64, carry: bool) -> (u64, bool) {
 }
 
 /// The hash of what a reader can find in a cell beside the dots in `left_out`; `None` if that is nothing.
+///
+/// Where a removal wins, a tombstone beside a value decides whether the value shows, and it is never collected
+/// there: so it belongs to what readers find.
 pub(crate) fn live_hash<K: Serialize, V: Serialize>(
     hash_key: &[u8; blake3::KEY_LEN],
     key: &K,
     cell: CellRef<'_, V>,
     left_out: &[Dot],
+    removal_wins: bool,
 ) -> Option<blake3::Hash> {
     let is_live = |(dot, entry): &(Dot, &Entry<V>)| !entry.is_removal() && !left_out.contains(dot);
-    let mut live = cell.entries().filter(is_live).peekable();
-    live.peek()?;
+    cell.entries().find(is_live)?;
+    let counts = |item: &(Dot, &Entry<V>)| is_live(item) || (removal_wins && item.1.is_tombstone());
     let reset = cell.cell.merged_reset();
     let mut hasher = blake3::Hasher::new_keyed(hash_key);
     update(&mut hasher, key);
-    for (dot, entry) in live {
+    for (dot, entry) in cell.entries().filter(counts) {
         match entry {
             Entry::Value { hlc, value } => {
                 let hlc = if planted(Bug::FingerprintWithoutStamp) { &Hlc::ZERO } else { hlc };
@@ -157,7 +166,8 @@ pub(crate) fn live_hash<K: Serialize, V: Serialize>(
                 update(&mut hasher, &(1_u8, dot, epoch, remainder));
             }
             Entry::Row(row) => update(&mut hasher, &(2_u8, dot, row)),
-            Entry::Tombstone(_) | Entry::Reset(_) => {}
+            Entry::Tombstone(_) => update(&mut hasher, &(3_u8, dot)),
+            Entry::Reset(_) => {}
         }
     }
     Some(hasher.finalize())

@@ -117,6 +117,14 @@ impl<K> Commit<K> {
 pub struct StaleTransaction;
 
 impl<K: CellKey, V: CellValue> Store<K, V> {
+    /// An empty store whose keys are of types in some of which a removal wins against a concurrent write, as
+    /// `removal_wins` says. It must say the same at every replica: it is a part of the fingerprint.
+    pub(crate) fn of_types(removal_wins: fn(&K) -> bool) -> Self {
+        let mut store = Self::default();
+        store.view.removal_wins = removal_wins;
+        store
+    }
+
     /// An empty store.
     pub fn new() -> Self {
         Self::default()

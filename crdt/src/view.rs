@@ -33,6 +33,8 @@ pub struct View<K, V> {
     pub(crate) cells: OrderedMap<K, Cell<V>, CellSum>,
     pub(crate) lives: Arc<Lives>,
     pub(crate) context: Context<K>,
+    /// Of which keys the data type lets a removal win against a concurrent write.
+    pub(crate) removal_wins: fn(&K) -> bool,
 }
 
 impl<K: CellKey, V: CellValue> Default for View<K, V> {
@@ -41,6 +43,7 @@ impl<K: CellKey, V: CellValue> Default for View<K, V> {
             cells: OrderedMap::new(),
             lives: Arc::new(Lives::default()),
             context: Context::default(),
+            removal_wins: |_| false,
         }
     }
 }
@@ -131,7 +134,12 @@ impl<K: CellKey, V: CellValue> View<K, V> {
 
     pub(crate) fn sum(&self, range: &KeyRange<K>) -> CellSum {
         let (start, end) = range.bounds();
-        self.cells.aggregate(start, end, &|key, cell| CellSum::of(key, self.reader(cell)))
+        self.cells.aggregate(start, end, &|key, cell| self.measure(key, cell))
+    }
+
+    /// The sums of one cell.
+    pub(crate) fn measure(&self, key: &K, cell: &Cell<V>) -> CellSum {
+        CellSum::of(key, self.reader(cell), (self.removal_wins)(key))
     }
 
     pub(crate) fn reader<'a>(&'a self, cell: &'a Cell<V>) -> CellRef<'a, V> {

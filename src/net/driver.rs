@@ -21,7 +21,9 @@ use crate::env;
 use crate::path::Key;
 use crate::repair::RepairRefused;
 use crate::value::Value;
-use crate::{Applied, ApplyError, DocumentStore, Origin, Repaired, Replica, ReplicaId};
+use crate::{
+    Applied, ApplyError, DocumentStore, Fingerprint, Origin, Repaired, Replica, ReplicaId,
+};
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -240,9 +242,9 @@ impl Driver {
                 }
                 Output::Event(Event::AuditMismatch { .. }) => {
                     lock(&self.link.state).mismatches += 1;
-                    self.suspect(true);
+                    self.audited(None);
                 }
-                Output::Event(Event::Equal { .. }) => self.suspect(false),
+                Output::Event(Event::Equal { fingerprint }) => self.audited(Some(fingerprint)),
                 // Whatever else happened shows in the status of the session.
                 _ => {}
             }
@@ -250,10 +252,10 @@ impl Driver {
     }
 
     /// Notes what an audit has found, on a thread that may wait for the writer.
-    fn suspect(&self, is_suspect: bool) {
-        if self.replica.shared.document().store().is_suspect() != is_suspect {
+    fn audited(&self, equal: Option<Fingerprint>) {
+        if self.replica.shared.document().store().is_suspect() != equal.is_none() {
             let replica = self.replica.clone();
-            tokio::task::spawn_blocking(move || replica.suspect(is_suspect));
+            tokio::task::spawn_blocking(move || replica.audited(equal));
         }
     }
 

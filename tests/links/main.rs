@@ -180,3 +180,44 @@ fn a_copy_of_a_disk_with_a_write_of_unknown_outcome_and_its_original_become_equa
     }
     assert!(shown > 5, "only {shown} copies had what the original had lost");
 }
+
+/// One member has forgotten a removal, and another one has not, when a late write of a retired member arrives that
+/// the removal beats. As long as anybody remembers it, it does so everywhere.
+#[test]
+fn a_removal_that_anybody_remembers_beats_a_late_write_everywhere() {
+    let has = |replica: &Replica| replica.view().remove_wins_set("allowed").contains("mallory");
+    for apart in [false, true] {
+        let [berlin, lima, oslo] = std::array::from_fn(|_| Replica::in_memory());
+        berlin.found_cluster("berlin").unwrap();
+        berlin.admit(lima.identity(), "lima", None).unwrap();
+        berlin.admit(oslo.identity(), "oslo", None).unwrap();
+        berlin.transact(|tx| tx.remove_wins_set("allowed").add("mallory")).unwrap();
+        talk(&berlin, &lima, 1_000);
+        talk(&berlin, &oslo, 1_000);
+        berlin.retire_member(oslo.identity()).unwrap();
+        berlin.transact(|tx| tx.remove_wins_set("allowed").remove("mallory")).unwrap();
+        talk(&berlin, &lima, 1_000);
+        berlin.learn_acknowledgements(&lima.acknowledgements());
+        assert_eq!(berlin.collect().unwrap().tombstones, 1);
+
+        oslo.transact(|tx| tx.remove_wins_set("allowed").add("mallory")).unwrap();
+        let late = oslo.delta_since(&lima.context()).unwrap();
+        lima.apply(&late).unwrap();
+        assert!(!has(&lima));
+        if apart {
+            berlin.apply(&late).unwrap();
+            assert!(has(&berlin), "nobody here remembers");
+        }
+        talk(&berlin, &lima, 5_000);
+        talk(&berlin, &oslo, 5_000);
+        for replica in [&berlin, &lima, &oslo] {
+            let full = rejoin::KeyRange::full();
+            let print = |replica: &Replica| replica.view().cells().fingerprint(&full);
+            assert_eq!(replica.context(), berlin.context());
+            assert_eq!(print(replica), print(&berlin));
+            assert!(!has(replica), "apart: {apart}");
+            assert!(!replica.status().suspect);
+        }
+        assert_eq!(lima.status().late_writes, 1);
+    }
+}

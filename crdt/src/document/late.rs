@@ -1,9 +1,9 @@
-//! Late writes: what a former member wrote to a type that only members write, and that arrives after it was
-//! known to have left.
+//! Late writes: what a former member wrote to a type that only members write, or to a counter, and that
+//! arrives after it was known to have left.
 //!
 //! In such a type a removal beats a concurrent write, as long as it is remembered. Nobody waits for a member
 //! that was retired, so a removal may be forgotten that its late write has not seen, and then the write
-//! shows. It is taken all the same, since refusing it would refuse everything that its bringer has to
+//! shows; in a counter, what a forgotten reset had taken back counts again. It is taken all the same, since refusing it would refuse everything that its bringer has to
 //! say (`docs/decisions/0013-late-writes.md`); but somebody should look at it.
 
 use std::collections::VecDeque;
@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use crate::delta::Delta;
 use crate::document::member::{MemberState, state_key};
 use crate::dot::Dot;
+use crate::entry::Entry;
 use crate::path::{Key, TypeTag};
 use crate::store::Store;
 use crate::value::Value;
@@ -37,16 +38,19 @@ pub(super) struct LateWrites {
 impl LateWrites {
     /// The late writes that a delta brings.
     pub(super) fn in_delta(store: &Store<Key, Value>, delta: &Delta<Key, Value>) -> Vec<LateWrite> {
-        let has_left = |dot: &Dot| {
-            MemberState::of(store.view().cell(&state_key(dot.replica))) != MemberState::Active
-        };
+        // Who takes over a state in rounds gets the member list first, and what is old after it.
+        let Some(here) = store.view().context().uniform() else { return Vec::new() };
+        let state = |dot: Dot| MemberState::of(store.view().cell(&state_key(dot.replica)));
         let cells = delta.parts.iter().flat_map(|part| &part.cells);
-        let cells = cells.filter(|cell| cell.key.tag().is_some_and(TypeTag::is_member_only));
         let late = cells.filter(|cell| !cell.key.is_reserved()).flat_map(|cell| {
-            let here = store.view().context().at(&cell.key);
-            let news = cell.fresh.iter().map(|(dot, _)| *dot).filter(|dot| !here.contains(*dot));
-            let late = news.filter(has_left);
-            late.map(|dot| LateWrite { key: cell.key.clone(), dot })
+            let is_member_only = cell.key.tag().is_some_and(TypeTag::is_member_only);
+            let is_late = move |(dot, entry): &&(Dot, Entry<Value>)| match entry {
+                // One that is only closed goes on counting.
+                Entry::Slot(_) => state(*dot) == MemberState::Retired,
+                _ => is_member_only && state(*dot) != MemberState::Active,
+            };
+            let news = cell.fresh.iter().filter(|(dot, _)| !here.contains(*dot));
+            news.filter(is_late).map(|(dot, _)| LateWrite { key: cell.key.clone(), dot: *dot })
         });
         late.collect()
     }

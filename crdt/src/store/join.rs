@@ -81,9 +81,19 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         own: Option<ReplicaId>,
     ) -> Result<Commit<K>, JoinError> {
         let delta = delta.into_delta();
-        if !self.check_join(&delta, own)? {
-            return Ok(Commit::default());
-        }
+        let is_news = self.check_join(&delta, own)?;
+        Ok(if is_news { self.join_checked(delta) } else { Commit::default() })
+    }
+
+    /// Joins what was in this store before. Its records may cut the keys finer on the way than the state was
+    /// in the end.
+    pub(crate) fn restore(&mut self, delta: AuthorisedDelta<K, V>) -> Result<Commit<K>, JoinError> {
+        let delta = delta.into_delta();
+        self.check_parts(&delta, None)?;
+        Ok(self.join_checked(delta))
+    }
+
+    fn join_checked(&mut self, delta: Delta<K, V>) -> Commit<K> {
         let before = self.debug_context();
         let ranges: Vec<_> = delta.parts.iter().map(|part| part.range.clone()).collect();
         let mut commit = Commit::default();
@@ -101,7 +111,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         }
         self.finish(index, &commit);
         self.assert_monotone(before.as_ref(), Some(&ranges));
-        Ok(commit)
+        commit
     }
 
     /// Whether a delta can be joined as the store is now, and would change anything.
@@ -114,6 +124,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         own: Option<ReplicaId>,
     ) -> Result<bool, JoinError> {
         self.check_parts(delta, own)?;
+        self.check_fragments(delta)?;
         Ok(delta.parts.iter().any(|part| !self.view.context.covers(&part.range, &part.upto)))
     }
 
@@ -137,8 +148,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 }
             }
         }
-        self.check_dots(delta)?;
-        self.check_fragments(delta)
+        self.check_dots(delta)
     }
 
     /// What makes a fragmented context less so is welcome: catch-ups that are under way come to their end.

@@ -186,8 +186,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             }
         }
         let evidence = Evidence::of(&both);
+        let is_damaged = self.is_quarantined(key);
         let goes = |dot: Dot, entry: &Entry<V>, side: Side| {
-            evidence.is_against(dot, entry)
+            // The index was made apart from the cell: what has no row there was never written.
+            (is_damaged && side == Side::Own && !self.index.names(dot, key))
+                || evidence.is_against(dot, entry)
                 || (entry.yields_to_range_tombstone() && self.is_buried(key, dot))
                 || is_missing(side)
         };
@@ -214,10 +217,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         replaced: Vec<(Dot, Entry<V>)>,
         repaired: &mut Repaired<K, V>,
     ) {
-        let lives = &self.view.lives;
-        let Some(cell) = self.view.cells.get_mut(key).filter(|_| !replaced.is_empty()) else {
+        if replaced.is_empty() {
             return;
-        };
+        }
+        let lives = &self.view.lives;
+        let Some(cell) = self.view.cells.get_mut(key) else { return };
         let held = cell.holds_removal();
         repaired.restored += replaced.len();
         for (dot, entry) in replaced {

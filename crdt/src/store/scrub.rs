@@ -6,8 +6,8 @@
 //! until the range is whole again:
 //!
 //! - nothing of it is sent, told to an audit, written to a checkpoint, or written over: a later write would
-//!   have seen, and superseded, something that was never there;
-//! - everything goes on outside of it;
+//!   have seen, and superseded, something that was never there. A pull that would bring any of it waits;
+//! - everything that does not touch it goes on;
 //! - an audit with a peer of the same context brings back what the peer holds, also in the place of what
 //!   stands here under the same dot.
 //!
@@ -15,10 +15,10 @@
 //! equal to another one.
 //!
 //! A leaf of the ordered map is the grain, some thirty cells. What this cannot find is damage from before the
-//! first sum, in a version vector, or in the order of keys.
+//! first sum or before a write to the same leaf, in what a tombstone or a reset says beside its dot, in a range
+//! tombstone, in a version vector, or in the order of keys.
 
 use crate::delta::Delta;
-use crate::fingerprint::CellSum;
 use crate::range::KeyRange;
 use crate::store::Store;
 use crate::view::{CellKey, CellValue};
@@ -39,8 +39,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// differs goes into quarantine, and the store becomes [suspect](Self::is_suspect).
     pub fn scrub(&mut self, from: Option<&K>, most: usize) -> Scrubbed<K> {
         let view = &self.view;
-        let measure = |key: &K, cell: &_| CellSum::of(key, view.reader(cell));
-        let found = view.cells.remeasure(from, most, &measure);
+        let found = view.cells.remeasure(from, most, &|key, cell| view.measure(key, cell));
         let ranges =
             found.differing.into_iter().map(|(first, next)| KeyRange::new(Some(first), next));
         let damaged: Vec<_> = ranges.collect();
@@ -56,7 +55,9 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.view.cells.get_mut(first);
         }
         self.is_suspect = true;
-        self.quarantine.push(range.clone());
+        if !self.quarantine.contains(range) {
+            self.quarantine.push(range.clone());
+        }
     }
 
     /// The damaged ranges. What is in them is not to be trusted, sent or written over.

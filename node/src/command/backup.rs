@@ -3,11 +3,12 @@
 //! What must always hold: a file of that name is a whole backup, the old one or the new one.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use rejoin::MemoryDisk;
 
 use super::NodeOptions;
 use crate::failure::{EXIT_CODES, Failure};
@@ -30,7 +31,8 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut snapshot = options.node.client()?.snapshot()?;
-    let partial = options.file.with_added_extension("partial");
+    // Two backups to one file at a time must not write into each other.
+    let partial = options.file.with_added_extension(format!("{}.partial", std::process::id()));
     let written = write(&mut snapshot, &partial);
     let written = written.and_then(|len| fs::rename(&partial, &options.file).map(|()| len));
     let len = written.map_err(|cause| {
@@ -43,8 +45,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
 }
 
 fn write(snapshot: &mut impl io::Read, file: &Path) -> io::Result<u64> {
-    let mut out = File::create(file)?;
-    let len = io::copy(snapshot, &mut out)?;
+    let mut bytes = Vec::new();
+    snapshot.read_to_end(&mut bytes)?;
+    // What can be restored is whole.
+    let restored = rejoin::restore(&mut MemoryDisk::default(), &bytes);
+    restored.map_err(|cause| io::Error::new(io::ErrorKind::InvalidData, cause))?;
+    let mut out = File::create_new(file)?;
+    out.write_all(&bytes)?;
     out.sync_all()?;
-    Ok(len)
+    Ok(bytes.len() as u64)
 }

@@ -870,22 +870,27 @@ function json(value) {
 
 const HASH_KEY = Buffer.from('rejoin: cell fingerprint, form 1');
 
+/** The ends of the keys in which no removal wins over what is beside it. */
+const WRITE_WINS = ['01', '03', '04', '05', '06', '08', '09', '0a', '0b'];
+
 /** Equal contexts must have equal fingerprints. */
 function fingerprintOf(store) {
   let [cells, sum] = [0n, 0n];
   for (const [key, dots] of store.cells) {
     const reset = resetOf(dots);
+    if (dots.every(({ entry }) => entry.kind === TOMBSTONE || entry.kind === RESET)) continue;
+    const removalWins = !WRITE_WINS.includes(key.slice(-2));
     const parts = dots.flatMap(({ id, seq, entry }) => {
       const dot = [unhex(id), seq];
       const { kind, stamp, value, inc, dec, epoch, sent } = entry;
       if (kind === VALUE) return [[0, dot, stamp, value]];
+      if (kind === TOMBSTONE && removalWins) return [[3, dot]];
       const rights = sent?.map((receiver) => [unhex(receiver.id), receiver.rights]);
       if (kind === ROW) return [[2, dot, [inc, dec, rights]]];
       if (kind !== SLOT) return [];
       const seen = reset.get(id)?.seq >= epoch ? reset.get(id) : { inc: 0n, dec: 0n };
       return [[1, dot, epoch, [inc - seen.inc, dec - seen.dec]]];
     });
-    if (parts.length === 0) continue;
     const hash = blake3(Buffer.concat([unhex(key), ...parts].map(pack)), 32, HASH_KEY);
     cells += 1n;
     sum = BigInt.asUintN(256, sum + BigInt(`0x${hex(hash.reverse())}`));

@@ -169,6 +169,7 @@ impl Session {
             return Ok(());
         };
         if store.tells_quarantined(&extract.delta) {
+            self.pushing.announce_at(self.now_ms);
             return Ok(());
         }
         let reaches = segments::covers(&extract.reach, own);
