@@ -4,7 +4,8 @@
 //! them again. So there is one form of a change, on the wire and on disk, and one way into a document.
 //!
 //! What must always hold: whatever a reader, an observer or a peer can see is durable. Then no frame
-//! carries a dot that its author could forget in a crash, and a life may go on afterwards.
+//! carries a dot that its author could forget in a crash, and a life may go on afterwards. Repairs and
+//! collections make no dot: they are done first and kept then, and what a crash takes back comes again.
 
 use std::fmt;
 

@@ -95,7 +95,14 @@ impl Hunt {
 }
 
 impl Planted {
-    fn plant(self, is_on: bool) {
+    /// Every bug that a lane has to notice.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let lanes = [Lane::Deltas, Lane::Collecting, Lane::Faults];
+        lanes.into_iter().flat_map(|lane| Hunt::of(lane).bugs)
+    }
+
+    /// Switches the bug on for this thread, or off.
+    pub fn plant(self, is_on: bool) {
         match self {
             Self::Engine(bug) => engine::plant(is_on.then_some(bug)),
             Self::Storage(bug) => storage::plant(is_on.then_some(bug)),

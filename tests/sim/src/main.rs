@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use rejoin_crdt::planted::{Bug, plant};
-use rejoin_sim::{EVERY_RUN, Figure, Hunt, Lane, Model, Replay, Shape, Tally};
+use rejoin_sim::{EVERY_RUN, Figure, Hunt, Lane, Model, Planted, Replay, Shape, Tally};
 
 /// How many times as many histories a long run has.
 const LONG: u64 = 100;
@@ -45,7 +44,7 @@ struct Options {
     long: bool,
     /// Switch a planted bug on; a wrong name lists them all.
     #[arg(long, value_parser = bug)]
-    plant: Option<Bug>,
+    plant: Option<Planted>,
 }
 
 #[derive(Args)]
@@ -69,19 +68,19 @@ enum Size {
     Large,
 }
 
-fn bug(name: &str) -> Result<Bug, String> {
-    let all = || Bug::ALL.into_iter().chain(Bug::COLLECTION).chain(Bug::MEMBERSHIP);
-    let known = || all().map(|bug| (format!("{bug:?}"), bug));
-    let found = known().find(|(known, _)| known == name).map(|(_, bug)| bug);
+fn bug(name: &str) -> Result<Planted, String> {
+    let found = Planted::all().find(|known| format!("{known:?}") == name);
     found.ok_or_else(|| {
-        let names: Vec<_> = known().map(|(name, _)| name).collect();
+        let names: Vec<_> = Planted::all().map(|known| format!("{known:?}")).collect();
         format!("planted bugs are: {}", names.join(", "))
     })
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    plant(options.plant);
+    if let Some(bug) = options.plant {
+        bug.plant(true);
+    }
     let outcome = match &options.what {
         What { replay: Some(file), .. } => replay(file),
         What { seed: Some(seed), .. } => histories(*seed, &options),
@@ -134,6 +133,8 @@ fn figures(long: bool) -> Result<(), String> {
             println!("\n{:#?}", tally.marks);
         }
     }
+    println!();
+    exhaustive(long)?;
     hunts()
 }
 
