@@ -71,6 +71,12 @@ impl Replica {
         scrubbed
     }
 
+    /// Changes the entries of a cell as failing memory would, for tests. Returns whether there is such a cell.
+    #[cfg(feature = "planted")]
+    pub fn damage(&self, key: &Key, change: impl Fn(&mut rejoin_crdt::Entry<Value>)) -> bool {
+        self.shared.change(0, |document| document.damage(key, change))
+    }
+
     /// Notes what an audit has found: the fingerprint that this replica and another one of the same context
     /// have in common, or `None` if they differ. While it differs, it forgets nothing, and tells nobody that
     /// it holds everything there is.

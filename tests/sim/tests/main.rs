@@ -9,4 +9,5 @@ mod faults;
 mod histories;
 mod laws;
 mod planted;
+mod scrub;
 mod shrinking;
