@@ -3,6 +3,7 @@
 //! Counts are fixed and seeds are theirs, so that a rerun repeats the run. `cargo xtask sim` without
 //! anything else runs the same, and prints what it did as a table.
 
+use crate::faults::Mark;
 use crate::replay::{Lane, Replay};
 use crate::report::Tally;
 use crate::shrink::report;
@@ -77,6 +78,78 @@ impl Figure {
             done();
         }
         Ok(tally)
+    }
+
+    /// Says what was met too seldom to prove anything. Nobody proves by what does not happen.
+    ///
+    /// # Errors
+    /// What, and how often.
+    pub fn check(&self, tally: &Tally) -> Result<(), String> {
+        let least = |what: &str, count: u64, least: u64| match count >= least {
+            true => Ok(()),
+            false => Err(format!("{}: {what}: {count}, at least {least}", self.lane.name())),
+        };
+        let is_small = self.shape == Shape::SMALL;
+        least("operations that change something", tally.changes * 10, tally.operations * 6)?;
+        least("operations that meet others", tally.concurrent * 10, tally.operations * 2)?;
+        let rare: &[(&str, u64)] = match self.lane {
+            Lane::Deltas => &[
+                ("gaps", tally.gaps),
+                ("receivers of several segments", tally.segmented),
+                ("deletions over several segments", tally.segmented_deletions),
+                ("audits", tally.audits),
+                ("resolutions", tally.resolutions),
+                ("late resolutions", tally.late_resolutions),
+            ],
+            Lane::Sessions => &[
+                ("deltas", tally.applied),
+                ("receivers of several segments", tally.segmented),
+                ("partitions", tally.partitions),
+                ("reloads", tally.reloads),
+            ],
+            Lane::Collecting => &[
+                ("removals that win, collected", tally.collected_winners),
+                ("resets, collected", tally.collected_resets),
+                ("range tombstones, collected", tally.collected_range_tombstones),
+                ("collections without effect", tally.idle_collections),
+                ("deltas from below the horizon", tally.below_horizon),
+                ("receivers of several segments", tally.segmented),
+                ("gaps", tally.gaps),
+                ("retired members", tally.retired),
+            ],
+            Lane::Faults => return self.check_faults(tally, least),
+        };
+        let reach = if self.lane == Lane::Collecting { 1_000 } else { 100 };
+        rare.iter().filter(|_| is_small).try_for_each(|(what, count)| least(what, *count, reach))
+    }
+
+    /// The faults of each history, and of each size.
+    fn check_faults(
+        &self,
+        tally: &Tally,
+        least: impl Fn(&str, u64, u64) -> Result<(), String>,
+    ) -> Result<(), String> {
+        if tally.uneventful > 0 {
+            return Err(format!("{} histories in which too little happened", tally.uneventful));
+        }
+        // One history in so many has a clone, a lost disk, a liar; and an absence that is too long.
+        let (seldom, often) = match self.shape {
+            Shape::LARGE => (4, 2),
+            Shape::MEDIUM => (10, 5),
+            _ => (10, 10),
+        };
+        least("histories with clones", tally.cloned * seldom, tally.histories)?;
+        least("histories with lost disks", tally.lost * seldom, tally.histories)?;
+        least("histories with liars", tally.lied * seldom, tally.histories)?;
+        least("histories with long absences", tally.overtaken * often, tally.histories)?;
+        if self.shape != Shape::SMALL {
+            return Ok(());
+        }
+        least("histories with clones", tally.cloned, 2_000)?;
+        least("histories with lost disks", tally.lost, 2_000)?;
+        let marks = Mark::ALL.iter().map(|mark| (format!("{mark:?}"), tally.marks.of(*mark)));
+        let kinds = tally.injected.iter().map(|(fault, count)| (format!("{fault:?}"), count));
+        marks.chain(kinds).try_for_each(|(what, count)| least(&what, count, 100))
     }
 
     /// The first lines of the table of [`Self::row`].

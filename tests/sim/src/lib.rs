@@ -35,7 +35,7 @@ pub use hunt::{Found, Hunt, Planted};
 pub use laws::Mix;
 pub use network::Network;
 pub use replay::{Fault, Lane, ParseReplayError, Replay};
-pub use report::{Failure, Symptom, Tally};
+pub use report::{Failure, Injected, Symptom, Tally};
 pub use shrink::{corpus, report, shrink};
 pub use world::{Shape, World};
 

@@ -129,8 +129,10 @@ fn figures(long: bool) -> Result<(), String> {
         let tally = figure.run_showing(|| bar.inc(1))?;
         bar.finish_and_clear();
         println!("{}", figure.row(&tally));
+        figure.check(&tally)?;
         if figure.lane == Lane::Faults {
-            println!("\n{:#?}", tally.marks);
+            println!("\nfaults injected, by kind: {:#?}", tally.injected);
+            println!("reach marks: {:#?}\n", tally.marks);
         }
     }
     println!();
@@ -149,7 +151,8 @@ fn hunts() -> Result<(), String> {
     println!(
         "\nThose that show only in bytes, damage, clocks, resolvers or between sessions are hunted by the \
          tests of their crates:\n  \
-         cargo test --profile sim -p rejoin-crdt -p rejoin-sync -p rejoin-hostile --features planted planted"
+         cargo test --profile sim -p rejoin-crdt -p rejoin-sync -p rejoin-hostile --features planted planted \
+         -- --nocapture"
     );
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use crate::faults::Marks;
+use crate::replay::Fault;
 
 /// Counts of what happened, to assert that histories are worth running.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,7 +67,9 @@ pub struct Tally {
     pub overtaken: u64,
     /// Histories in which something that is to happen every so many steps did not.
     pub uneventful: u64,
-    /// What else happened, where everything can break.
+    /// Faults that were injected, by kind, where everything can break.
+    pub injected: Injected,
+    /// What else happened there.
     pub marks: Marks,
     /// What was said and what came of it, as one number: two runs of a history have the same.
     pub digest: u64,
@@ -103,8 +106,36 @@ impl AddAssign for Tally {
         self.lied += other.lied;
         self.overtaken += other.overtaken;
         self.uneventful += other.uneventful;
+        self.injected += other.injected;
         self.marks += other.marks;
         self.digest = self.digest.rotate_left(1) ^ other.digest;
+    }
+}
+
+/// How many faults of each kind were injected.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Injected([u64; Fault::ALL.len()]);
+
+impl Injected {
+    pub(crate) const fn count(&mut self, fault: Fault) {
+        self.0[fault as usize] += 1;
+    }
+
+    /// The kinds that were injected at all, each with its number.
+    pub fn iter(&self) -> impl Iterator<Item = (Fault, u64)> + '_ {
+        Fault::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+}
+
+impl AddAssign for Injected {
+    fn add_assign(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, more)| *sum += more);
+    }
+}
+
+impl fmt::Debug for Injected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 

@@ -1,6 +1,9 @@
 //! The simulator's histories and states, all in one program, so that they run beside each other.
 
 #![cfg(test)]
+#![allow(clippy::panic, reason = "a test stops at what it does not expect")]
+
+use rejoin_sim::{Figure, Lane, Shape, Tally};
 
 mod collecting;
 mod corpus;
@@ -11,3 +14,12 @@ mod laws;
 mod planted;
 mod scrub;
 mod shrinking;
+
+/// Runs the histories of a lane and a size, and checks that enough happened in them.
+fn run_all(lane: Lane, shape: Shape) -> Tally {
+    let figure = Figure::of(lane, &shape);
+    let tally = figure.run().unwrap_or_else(|what| panic!("{what}"));
+    println!("{shape:?}\n{tally:#?}");
+    figure.check(&tally).unwrap_or_else(|what| panic!("{what}"));
+    tally
+}

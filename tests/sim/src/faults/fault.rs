@@ -34,7 +34,7 @@ impl Faults {
     }
 
     fn happen(&mut self, fault: Fault, at: usize) -> Result<(), Failure> {
-        match fault {
+        let happened = match fault {
             Fault::Drop => self.cut(),
             Fault::Partition => self.part(at),
             Fault::Stall => self.stall(),
@@ -51,9 +51,11 @@ impl Faults {
             Fault::Members => self.change_members(at),
             Fault::Lie => self.lie(at),
             Fault::Skew | Fault::Duplicate | Fault::Delay | Fault::Partial | Fault::Fragment => {
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        self.tally.injected.count(fault);
+        happened
     }
 
     /// A connection breaks.
