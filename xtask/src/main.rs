@@ -1,6 +1,6 @@
 //! `cargo xtask`: everything a contributor or CI runs, so that it runs the same way at home.
 //!
-//! One file per command (`test`, `wasm`, `demo`, `sim`); `step` is the table of what `test` runs, and
+//! One file per command (`test`, `wasm`, `demo`, `sim`, `bench`); `step` is the table of what `test` runs, and
 //! `process`, `tool`, `wasm_std`, `tally` are what the commands share.
 //!
 //! What must always hold: a command that cannot do its work stops with exit code 1 and says what
@@ -8,6 +8,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "xtask measures how long its steps take")]
 
+mod bench;
 mod demo;
 mod process;
 mod sim;
@@ -37,6 +38,7 @@ use clap::{Parser, Subcommand};
         cargo xtask wasm                  build and test the WebAssembly package\n  \
         cargo xtask demo                  run the multi-data-centre demo\n  \
         cargo xtask sim --seed 136        replay one simulated history\n  \
+        cargo xtask bench peers --quick   compare with other libraries\n  \
         cargo xtask help test             the options of one command"
 )]
 struct CommandLine {
@@ -54,6 +56,8 @@ enum Command {
     Demo(demo::Options),
     /// Replay simulated histories.
     Sim(sim::Options),
+    /// Measure: Rejoin beside other libraries.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Command::Wasm(options) => wasm::command(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Sim(options) => sim::run(&options),
+        Command::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(code) => code,

@@ -1,0 +1,112 @@
+//! What Rejoin is to reach, beside what it reaches.
+
+use crate::peers::{REJOIN, REJOIN_NEW};
+use crate::run::Results;
+use crate::table::{number, value};
+use crate::workload::{HASHED, ORDERED};
+
+/// One goal.
+#[derive(Debug)]
+pub(crate) struct Goal {
+    /// What it is about.
+    pub title: &'static str,
+    workload: &'static str,
+    metric: &'static str,
+    /// Which of Rejoin's rows it is asked of.
+    peer: &'static str,
+    limit: Limit,
+}
+
+/// How much it may be.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    /// So much.
+    Plain(f64, &'static str),
+    /// So many times what a floor needs.
+    Times(f64, &'static str),
+}
+
+use Limit::{Plain, Times};
+
+const fn goal(
+    title: &'static str,
+    workload: &'static str,
+    metric: &'static str,
+    limit: Limit,
+) -> Goal {
+    Goal { title, workload, metric, peer: REJOIN, limit }
+}
+
+/// A goal for replicas that begin a session.
+const fn at_first(
+    title: &'static str,
+    workload: &'static str,
+    metric: &'static str,
+    limit: Limit,
+) -> Goal {
+    Goal { peer: REJOIN_NEW, ..goal(title, workload, metric, limit) }
+}
+
+/// All goals, in the order of the workloads.
+pub(crate) const GOALS: &[Goal] = &[
+    goal("load", "load", "ns", Times(1.5, ORDERED)),
+    goal("one write per commit", "commit", "ns", Times(2.0, ORDERED)),
+    // 264 B, set where a `BTreeMap` took 240 B by another way of counting.
+    goal("memory per key", "memory", "bytes", Times(1.1, ORDERED)),
+    goal("memory per key, three times as many", "memory", "bytes_many", Times(1.1, ORDERED)),
+    goal("overwrites: state after ÷ before", "overwrites", "state_growth", Plain(1.02, "×")),
+    goal("overwrites: memory growth per key, at the end", "overwrites", "growth", Plain(8.0, "B")),
+    goal(
+        "overwrites: memory growth per key, at worst",
+        "overwrites",
+        "growth_worst",
+        Plain(24.0, "B"),
+    ),
+    at_first("overwrites: bytes of the sync", "overwrites", "sync_bytes", Times(1.05, ORDERED)),
+    goal("one key differs: bytes", "one", "bytes", Plain(160.0, "B")),
+    goal("one key differs: time", "one", "us", Plain(10.0, "µs")),
+    goal("1 % differs: bytes", "percent", "bytes", Times(1.05, HASHED)),
+    goal("1 % differs: time", "percent", "us", Times(2.5, HASHED)),
+    goal("both differ by 1 %: time", "both", "us", Times(2.5, HASHED)),
+    at_first("nothing differs, 1 000 ids: bytes", "nothing_ids", "bytes", Plain(64.0, "B")),
+    at_first("nothing differs, 1 000 ids: time", "nothing_ids", "us", Plain(10.0, "µs")),
+    goal("one key differs, 1 000 ids: bytes", "one_ids", "bytes", Plain(200.0, "B")),
+    goal("one counter: time of an increment", "counter", "ns", Plain(100.0, "ns")),
+    goal("one counter: state", "counter", "state", Plain(64.0, "B")),
+    goal("one counter: bytes of the sync", "counter", "sync_bytes", Plain(64.0, "B")),
+    goal("many counters: bytes of the sync", "counters", "sync_bytes", Times(1.3, ORDERED)),
+    goal("set: state after ÷ before", "set", "growth", Plain(1.02, "×")),
+    goal("set: bytes of the removals ÷ names", "set", "removals", Plain(0.5, "×")),
+    at_first("cold join: bytes", "cold", "bytes", Times(1.03, ORDERED)),
+    at_first("cold join: time", "cold", "ms", Times(1.5, ORDERED)),
+    goal("save", "save", "save_ms", Times(1.0, ORDERED)),
+    goal("load of what was saved", "save", "load_ms", Times(1.5, ORDERED)),
+];
+
+impl Goal {
+    /// The row of this goal in the table of goals.
+    pub(crate) fn row(&self, results: &Results) -> String {
+        let own = value(results, self.workload, self.peer, self.metric);
+        let (wanted, measured, is_met) = match self.limit {
+            Plain(limit, unit) => {
+                let measured = own.map(|own| format!("{} {unit}", number(own)));
+                (format!("{} {unit}", number(limit)), measured, own.map(|own| own <= limit))
+            }
+            Times(limit, floor) => {
+                let other = value(results, self.workload, floor, self.metric);
+                let times = own.zip(other).map(|(own, other)| own / other);
+                let measured = times.map(|times| format!("{}×", number(times)));
+                let wanted = format!("{}× `{floor}`", number(limit));
+                (wanted, measured, times.map(|times| times <= limit))
+            }
+        };
+        let measured = measured.unwrap_or_else(|| "not measured".to_owned());
+        let verdict = match is_met {
+            Some(true) => "met",
+            Some(false) => "**missed**",
+            None => "–",
+        };
+        let asked = if self.peer == REJOIN_NEW { " (new session)" } else { "" };
+        format!("| {}{asked} | {wanted} | {measured} | {verdict} |\n", self.title)
+    }
+}

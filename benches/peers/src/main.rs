@@ -1,0 +1,79 @@
+//! Rejoin beside its peers: the same workloads on Rejoin, on other CRDT libraries, and on the standard
+//! maps, which are the floor.
+//!
+//! `run` starts this program again for each peer and workload, so that nobody inherits another one's
+//! memory, caches or luck; each of these processes prints one line of JSON. `docs/performance.md` is what
+//! comes out.
+//!
+//! What must always hold: every peer gets its best honest usage (its file says which), the same rows in
+//! the same order, and its losses and wins are shown alike.
+
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures time")]
+#![allow(clippy::cast_precision_loss, reason = "no figure here needs more than three digits")]
+
+mod clock;
+mod goal;
+mod measurement;
+mod page;
+mod peer;
+mod peers;
+mod rows;
+mod run;
+mod scale;
+mod table;
+mod workload;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use peak_alloc::PeakAlloc;
+
+use measurement::Measurement;
+
+/// Counts what is allocated and not yet freed.
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Rejoin beside its peers.
+#[derive(Parser)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure all peers in all workloads, each in a process of its own, and print the tables.
+    Run(run::Options),
+    /// Measure one peer in one workload, in this process, and print a line of JSON.
+    Measure {
+        /// The peer.
+        #[arg(long)]
+        peer: String,
+        /// The workload.
+        #[arg(long)]
+        workload: String,
+        /// Small sizes.
+        #[arg(long)]
+        quick: bool,
+        /// A tenth of the sizes.
+        #[arg(long)]
+        tenth: bool,
+    },
+}
+
+fn main() -> Result<()> {
+    match CommandLine::parse().command {
+        Command::Run(options) => run::run(&options),
+        Command::Measure { peer, workload, quick, tenth } => {
+            let mut found = Measurement { peer, workload, quick, tenth, ..Measurement::default() };
+            peers::measure(&mut found)?;
+            println!("{}", serde_json::to_string(&found)?);
+            Ok(())
+        }
+    }
+}
+
+/// The bytes that are allocated now.
+fn live_bytes() -> f64 {
+    ALLOCATOR.current_usage() as f64
+}

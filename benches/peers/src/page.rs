@@ -1,0 +1,83 @@
+//! `docs/performance.md`.
+
+use std::fmt::Write;
+
+use crate::goal::GOALS;
+use crate::peers::{Kind, PEERS};
+use crate::run::Results;
+use crate::table::table;
+use crate::workload::WORKLOADS;
+
+/// The versions that were built.
+const LOCK: &str = include_str!("../Cargo.lock");
+
+/// What stands at the beginning of the page.
+const HEAD: &str = include_str!("page/head.md");
+
+/// What stands at its end.
+const TAIL: &str = include_str!("page/tail.md");
+
+/// The whole page.
+pub(crate) fn page(results: &Results) -> String {
+    format!(
+        "{HEAD}\n{}\n{}\n{}\n{}\n{TAIL}",
+        about(results),
+        goals(results),
+        peers(),
+        tables(results)
+    )
+}
+
+/// On what it was measured.
+fn about(results: &Results) -> String {
+    let mut text = format!("## This run\n\n{}, {} cores", results.date, results.cores);
+    if results.quick {
+        text.push_str(", **at the small sizes of `--quick`**: a first impression");
+    }
+    if let Some(load) = results.load_before.filter(|load| *load >= 0.5) {
+        let _ = write!(text, ", beside other work that took {load:.1} cores when it began");
+    }
+    text.push_str(".\n");
+    if let Some(remark) = &results.remark {
+        let _ = writeln!(text, "{remark}");
+    }
+    text
+}
+
+/// The table of goals.
+pub(crate) fn goals(results: &Results) -> String {
+    let rows: String = GOALS.iter().map(|goal| goal.row(results)).collect();
+    let missed = rows.matches("**missed**").count();
+    format!(
+        "## Goals\n\n{missed} of {} are missed.\n\n| | at most | measured | |\n|---|---|---|---|\n{rows}",
+        GOALS.len()
+    )
+}
+
+/// Who was measured, and how it was used.
+fn peers() -> String {
+    let mut text = "## Who is measured\n\n| | version | usage |\n|---|---|---|\n".to_owned();
+    for peer in PEERS {
+        let version = match peer.kind {
+            Kind::Floor => "–",
+            Kind::Own | Kind::OwnMeeting => version("rejoin"),
+            Kind::Library { package, .. } => version(package),
+        };
+        let _ = writeln!(text, "| {} | {version} | {} |", peer.name, peer.usage);
+    }
+    text
+}
+
+/// The version of a package that was built.
+fn version(package: &str) -> &'static str {
+    let name = format!("name = \"{package}\"");
+    let mut lines = LOCK.lines().skip_while(|line| *line != name).skip(1);
+    let version = lines.next().and_then(|line| line.strip_prefix("version = \""));
+    version.map_or("?", |version| version.trim_end_matches('"'))
+}
+
+/// A table for each workload.
+pub(crate) fn tables(results: &Results) -> String {
+    let tables: Vec<String> = WORKLOADS.iter().map(|workload| table(results, workload)).collect();
+    format!("## Workloads\n\n{}", tables.join("\n"))
+}

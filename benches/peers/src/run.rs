@@ -1,0 +1,226 @@
+//! Running everything: one process for each peer and workload, progress, and what comes out.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use crate::measurement::Measurement;
+use crate::page;
+use crate::peers::{Entry, PEERS};
+use crate::workload::{WORKLOADS, Workload};
+
+/// What `run` can be told.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Small sizes, for a first impression in minutes.
+    #[arg(long)]
+    quick: bool,
+    /// Only these peers, as the tables name them.
+    #[arg(long, value_name = "NAMES", value_delimiter = ';')]
+    peers: Vec<String>,
+    /// Only these workloads, as the JSON names them.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    workloads: Vec<String>,
+    /// Keep what the file of results has already, and measure the rest.
+    #[arg(long)]
+    resume: bool,
+    /// A remark for the page, such as what else the machine did.
+    #[arg(long, value_name = "TEXT")]
+    remark: Option<String>,
+    /// Where the results go.
+    #[arg(long, value_name = "FILE", default_value = "target/bench/peers.json")]
+    json: PathBuf,
+    /// Where the page goes.
+    #[arg(long, value_name = "FILE", default_value = "docs/performance.md")]
+    page: PathBuf,
+}
+
+/// Everything that a run has found, and on what.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Results {
+    /// The day.
+    pub date: String,
+    /// The processors that this machine offers.
+    pub cores: usize,
+    /// What other work there was when the run began, in processors, where the system shows it.
+    pub load_before: Option<f64>,
+    /// Whether the sizes were small.
+    pub quick: bool,
+    /// What whoever started the run had to say.
+    pub remark: Option<String>,
+    /// The numbers.
+    pub measurements: Vec<Measurement>,
+}
+
+/// Measures, prints the tables, and writes both files.
+///
+/// # Errors
+/// When nothing can be started or written. A peer that fails is in the tables with its failure.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let chosen = chosen(options)?;
+    let mut results = begin(options)?;
+    let known = |peer: &Entry, workload: &Workload, results: &Results| {
+        let same = |m: &Measurement| m.peer == peer.name && m.workload == workload.name;
+        results.measurements.iter().any(|m| same(m) && m.failure.is_none())
+    };
+    let bar = progress(chosen.len() as u64)?;
+    for (workload, peer) in &chosen {
+        bar.set_message(format!("{}: {}", workload.title, peer.name));
+        if !(options.resume && known(peer, workload, &results)) {
+            let found = measure(peer, workload, options.quick, &bar);
+            // Without a terminal there is no bar, and lines are all the progress there is.
+            if bar.is_hidden() {
+                eprintln!("{}/{} {}", bar.position() + 1, chosen.len(), line(&found));
+            } else {
+                bar.println(line(&found));
+            }
+            results.measurements.retain(|m| m.peer != found.peer || m.workload != found.workload);
+            results.measurements.push(found);
+            write(&options.json, &serde_json::to_string_pretty(&results)?)?;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let page = page::page(&results);
+    println!("{}", page::tables(&results));
+    println!("{}", page::goals(&results));
+    if options.peers.is_empty() && options.workloads.is_empty() || options.resume {
+        write(&options.page, &page)?;
+        println!("written: {} and {}", options.page.display(), options.json.display());
+    } else {
+        println!("written: {}; the page needs all peers and workloads", options.json.display());
+    }
+    Ok(())
+}
+
+fn chosen(options: &Options) -> Result<Vec<(&'static Workload, &'static Entry)>> {
+    for name in &options.peers {
+        ensure!(PEERS.iter().any(|peer| peer.name == name), "there is no peer `{name}`");
+    }
+    for name in &options.workloads {
+        let known = WORKLOADS.iter().any(|workload| workload.name == name);
+        ensure!(known, "there is no workload `{name}`");
+    }
+    let wanted = |names: &[String], name: &str| {
+        names.is_empty() || names.iter().any(|wanted| wanted == name)
+    };
+    let mut chosen = Vec::new();
+    for workload in WORKLOADS.iter().filter(|w| wanted(&options.workloads, w.name)) {
+        let peers = PEERS.iter().filter(|peer| wanted(&options.peers, peer.name));
+        chosen.extend(peers.filter(|peer| peer.takes(workload)).map(|peer| (workload, peer)));
+    }
+    Ok(chosen)
+}
+
+/// Empty results, or those of the run that goes on.
+fn begin(options: &Options) -> Result<Results> {
+    let fresh = Results {
+        date: chrono::Utc::now().date_naive().to_string(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        load_before: load(),
+        quick: options.quick,
+        remark: options.remark.clone(),
+        measurements: Vec::new(),
+    };
+    if !options.resume || !options.json.is_file() {
+        return Ok(fresh);
+    }
+    let text = std::fs::read_to_string(&options.json)?;
+    let last: Results = serde_json::from_str(&text).context("the file of results is another's")?;
+    ensure!(last.quick == options.quick, "the file of results has other sizes; begin a new run");
+    let remark = options.remark.clone().or(last.remark);
+    Ok(Results { measurements: last.measurements, remark, ..fresh })
+}
+
+/// What waits for a processor, on average over five minutes.
+fn load() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split(' ').nth(1)?.parse().ok()
+}
+
+fn progress(total: u64) -> Result<ProgressBar> {
+    let template = "[{elapsed_precise}] {bar:24} {pos}/{len} {msg}";
+    let bar = ProgressBar::new(total).with_style(ProgressStyle::with_template(template)?);
+    bar.enable_steady_tick(Duration::from_millis(500));
+    Ok(bar)
+}
+
+/// One process, or a second one with smaller sizes; whatever goes wrong becomes the result.
+fn measure(peer: &Entry, workload: &Workload, quick: bool, bar: &ProgressBar) -> Measurement {
+    let asked = |tenth| Measurement {
+        peer: peer.name.to_owned(),
+        workload: workload.name.to_owned(),
+        quick,
+        tenth,
+        ..Measurement::default()
+    };
+    let whole = start(&asked(false), bar).transpose();
+    let found = whole.or_else(|| start(&asked(true), bar).transpose());
+    match found {
+        Some(Ok(found)) => found,
+        Some(Err(error)) => Measurement { failure: Some(format!("{error:#}")), ..asked(false) },
+        None => Measurement { failure: Some("not done in time".to_owned()), ..asked(true) },
+    }
+}
+
+/// The result of a process; `None` if it was not done in time.
+fn start(asked: &Measurement, bar: &ProgressBar) -> Result<Option<Measurement>> {
+    let limit = Duration::from_secs(if asked.quick { 12 } else { 150 });
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["measure", "--peer", &asked.peer, "--workload", &asked.workload]);
+    command.args(asked.quick.then_some("--quick")).args(asked.tenth.then_some("--tenth"));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if began.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        bar.tick();
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let (mut out, mut err) = (String::new(), String::new());
+    child.stdout.take().context("no output")?.read_to_string(&mut out)?;
+    child.stderr.take().context("no error output")?.read_to_string(&mut err)?;
+    if !status.success() {
+        let reason = err.lines().find(|line| !line.is_empty()).unwrap_or("no reason given");
+        bail!("{status}: {reason}");
+    }
+    Ok(Some(serde_json::from_str(&out)?))
+}
+
+/// A result on one line, for whoever watches.
+fn line(found: &Measurement) -> String {
+    let what = format!("{:<12} {:<20}", found.workload, found.peer);
+    match &found.failure {
+        Some(failure) => format!("{what} failed: {failure}"),
+        None => {
+            let rounded: BTreeMap<_, _> = found
+                .values
+                .iter()
+                .map(|(name, value)| (name, crate::table::number(*value)))
+                .collect();
+            let numbers: Vec<_> =
+                rounded.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            format!("{what} {}", numbers.join("  "))
+        }
+    }
+}
+
+fn write(path: &PathBuf, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}

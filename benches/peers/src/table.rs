@@ -1,0 +1,133 @@
+//! One table of Markdown for a workload: a row for each peer, and its ratios to the floor and to the best
+//! other library.
+
+use std::fmt::Write;
+
+use crate::measurement::Measurement;
+use crate::peers::{Kind, PEERS};
+use crate::run::Results;
+use crate::workload::{Metric, Workload};
+
+/// The value of a peer in a workload.
+pub(crate) fn value(results: &Results, workload: &str, peer: &str, metric: &str) -> Option<f64> {
+    measurement(results, workload, peer)?.values.get(metric).copied()
+}
+
+/// What a peer did in a workload.
+pub(crate) fn measurement<'r>(
+    results: &'r Results,
+    workload: &str,
+    peer: &str,
+) -> Option<&'r Measurement> {
+    results.measurements.iter().find(|m| m.workload == workload && m.peer == peer)
+}
+
+/// The table of a workload.
+pub(crate) fn table(results: &Results, workload: &Workload) -> String {
+    let mut text = format!("### {}\n\n{}", workload.title, workload.about);
+    let _ = writeln!(text, " Floor: `{}`.\n", workload.floor);
+    let mut head = "| |".to_owned();
+    for metric in workload.metrics {
+        let _ = write!(head, " {} |", metric.title);
+        head.push_str(if metric.to_floor { " ÷ floor |" } else { "" });
+        head.push_str(if metric.to_best { " ÷ best |" } else { "" });
+    }
+    let columns = head.matches('|').count() - 1;
+    let _ = writeln!(text, "{head}\n|{}", "---|".repeat(columns));
+    let mut remarks = Vec::new();
+    for peer in PEERS.iter().filter(|peer| peer.takes(workload)) {
+        if let Some(found) = measurement(results, workload.name, peer.name) {
+            text.push_str(&row(results, workload, found, &mut remarks));
+        }
+    }
+    for (number, remark) in remarks.iter().enumerate() {
+        let _ = writeln!(text, "\n{} {remark}", mark(number + 1));
+    }
+    text
+}
+
+fn row(
+    results: &Results,
+    workload: &Workload,
+    found: &Measurement,
+    remarks: &mut Vec<String>,
+) -> String {
+    let mut name = found.peer.clone();
+    let mut remark = |text: String| {
+        let number = match remarks.iter().position(|known| *known == text) {
+            Some(at) => at + 1,
+            None => {
+                remarks.push(text);
+                remarks.len()
+            }
+        };
+        name.push_str(&mark(number));
+    };
+    if let Some(reached) = found.reached {
+        remark(format!("stopped at {} for time", number(f64::from(reached))));
+    }
+    if found.tenth {
+        remark("at a tenth of the sizes: with all of them it was not done in time".to_owned());
+    }
+    if let Some(failure) = &found.failure {
+        remark(failure.clone());
+    }
+    let is_partial = found.tenth || found.reached.is_some();
+    let mut row = format!("| {name} |");
+    for metric in workload.metrics {
+        let own = found.values.get(metric.name).copied();
+        let _ = write!(row, " {} |", own.map_or_else(|| "–".to_owned(), number));
+        // Of two different sizes, only what is counted per item can be compared.
+        let own = own.filter(|_| !is_partial || metric.title.contains(" per "));
+        if metric.to_floor {
+            let floor = value(results, workload.name, workload.floor, metric.name);
+            let _ = write!(row, " {} |", ratio(own, floor));
+        }
+        if metric.to_best {
+            let _ = write!(row, " {} |", ratio(own, best(results, workload, metric)));
+        }
+    }
+    row.push('\n');
+    row
+}
+
+/// The least value of another library that ran at full size.
+fn best(results: &Results, workload: &Workload, metric: &Metric) -> Option<f64> {
+    let libraries = PEERS.iter().filter(|peer| matches!(peer.kind, Kind::Library { .. }));
+    let whole = libraries.filter_map(|peer| measurement(results, workload.name, peer.name));
+    let whole = whole.filter(|found| found.reached.is_none() && !found.tenth);
+    whole.filter_map(|found| found.values.get(metric.name).copied()).min_by(f64::total_cmp)
+}
+
+/// A ratio with the digits that it deserves.
+pub(crate) fn ratio(own: Option<f64>, other: Option<f64>) -> String {
+    match own.zip(other) {
+        Some((own, other)) if other > 0.0 => format!("{}×", number(own / other)),
+        _ => "–".to_owned(),
+    }
+}
+
+/// A number with three digits or more, in groups of three.
+pub(crate) fn number(value: f64) -> String {
+    if value.abs() < 10.0 && value.fract() != 0.0 {
+        return format!("{value:.2}");
+    }
+    if value.abs() < 100.0 && value.fract() != 0.0 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{:.0}", value.abs());
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            grouped.push('\u{202f}');
+        }
+        grouped.push(digit);
+    }
+    if value < 0.0 { format!("-{grouped}") } else { grouped }
+}
+
+/// The mark of a remark below a table.
+fn mark(number: usize) -> String {
+    const MARKS: [&str; 9] = ["¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"];
+    MARKS.get(number - 1).map_or_else(|| format!("({number})"), |mark| (*mark).to_owned())
+}
