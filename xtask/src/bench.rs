@@ -25,7 +25,7 @@ pub(crate) struct Options {
 #[derive(Subcommand)]
 enum What {
     /// Rejoin beside other CRDT libraries and the standard maps: prints a table for each workload, writes
-    /// `docs/performance.md` and `target/bench/peers.json`.
+    /// `docs/performance.md` (with `--quick` only a copy in `target/bench`) and `target/bench/peers.json`.
     #[command(disable_help_flag = true)]
     Peers {
         /// What the benchmark takes; `cargo xtask bench peers --help` lists it.

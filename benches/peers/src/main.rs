@@ -66,10 +66,22 @@ fn main() -> Result<()> {
         Command::Run(options) => run::run(&options),
         Command::Measure { peer, workload, quick, tenth } => {
             let mut found = Measurement { peer, workload, quick, tenth, ..Measurement::default() };
+            bound_memory();
             peers::measure(&mut found)?;
             println!("{}", serde_json::to_string(&found)?);
             Ok(())
         }
+    }
+}
+
+/// Ends this process before it takes what everybody else on the machine needs.
+fn bound_memory() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limits = Rlimit { current: Some(8 << 30), ..getrlimit(Resource::As) };
+        // Where there is no such limit, the machine has to cope.
+        let _ = setrlimit(Resource::As, limits);
     }
 }
 

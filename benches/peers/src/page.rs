@@ -5,7 +5,8 @@ use std::fmt::Write;
 use crate::goal::GOALS;
 use crate::peers::{Kind, PEERS};
 use crate::run::Results;
-use crate::table::table;
+use crate::scale::{FULL, QUICK};
+use crate::table::{number, table};
 use crate::workload::WORKLOADS;
 
 /// The versions that were built.
@@ -34,10 +35,20 @@ fn about(results: &Results) -> String {
     if results.quick {
         text.push_str(", **at the small sizes of `--quick`**: a first impression");
     }
-    if let Some(load) = results.load_before.filter(|load| *load >= 0.5) {
-        let _ = write!(text, ", beside other work that took {load:.1} cores when it began");
-    }
     text.push_str(".\n");
+    let scale = if results.quick { QUICK } else { FULL };
+    let count = |count: u32| number(f64::from(count));
+    let _ = writeln!(
+        text,
+        "Loads, cold joins and saves have {} keys, the larger measurement of memory {}; replicas that \
+         meet, single commits and the set {}. There are {} overwrites, as many increments of the one \
+         counter, and {} counters in the workload with many.",
+        count(scale.keys),
+        count(scale.many_keys),
+        count(scale.base_keys),
+        count(scale.changes),
+        count(scale.counters),
+    );
     if let Some(remark) = &results.remark {
         let _ = writeln!(text, "{remark}");
     }

@@ -92,7 +92,7 @@ pub(crate) const PEERS: &[Entry] = &[
         name: "loro",
         kind: Kind::Library { package: "loro", counts: true, only_meets: false },
         usage: "a map, updates since the other side's version vector; a snapshot for saving and for \
-                whoever has nothing. Strong: loading, and history that can be travelled or cut off",
+                whoever has nothing. Strong: saving, and history that can be travelled or cut off",
     },
     Entry {
         name: "yrs",

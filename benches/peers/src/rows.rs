@@ -49,11 +49,11 @@ impl Rows {
         Row { key: key(number), value }
     }
 
-    /// So many different keys out of a part of them: part `part` of two.
-    pub(crate) fn pick(&mut self, count: usize, part: usize) -> Vec<u32> {
-        let half = self.order.len() / 2;
-        let start = part * half + self.random.usize(0..=half - count);
-        self.order.iter().skip(start).take(count).copied().collect()
+    /// So many different keys out of one half of them: half 0 or half 1.
+    pub(crate) fn pick(&mut self, count: usize, half: usize) -> Vec<u32> {
+        let half_len = self.order.len() / 2;
+        let half = self.order.iter().skip(half * half_len).take(half_len).copied();
+        self.random.choose_multiple(half, count)
     }
 }
 

@@ -37,9 +37,10 @@ pub(crate) struct Options {
     /// Where the results go.
     #[arg(long, value_name = "FILE", default_value = "target/bench/peers.json")]
     json: PathBuf,
-    /// Where the page goes.
-    #[arg(long, value_name = "FILE", default_value = "docs/performance.md")]
-    page: PathBuf,
+    /// Where the page goes: `docs/performance.md`, or with `--quick` `target/bench/performance.md`, so that
+    /// a first impression does not take the place of the real figures.
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
 }
 
 /// Everything that a run has found, and on what.
@@ -49,8 +50,6 @@ pub(crate) struct Results {
     pub date: String,
     /// The processors that this machine offers.
     pub cores: usize,
-    /// What other work there was when the run began, in processors, where the system shows it.
-    pub load_before: Option<f64>,
     /// Whether the sizes were small.
     pub quick: bool,
     /// What whoever started the run had to say.
@@ -92,8 +91,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!("{}", page::tables(&results));
     println!("{}", page::goals(&results));
     if options.peers.is_empty() && options.workloads.is_empty() || options.resume {
-        write(&options.page, &page)?;
-        println!("written: {} and {}", options.page.display(), options.json.display());
+        let usual =
+            if options.quick { "target/bench/performance.md" } else { "docs/performance.md" };
+        let path = options.page.clone().unwrap_or_else(|| PathBuf::from(usual));
+        write(&path, &page)?;
+        println!("written: {} and {}", path.display(), options.json.display());
     } else {
         println!("written: {}; the page needs all peers and workloads", options.json.display());
     }
@@ -124,7 +126,6 @@ fn begin(options: &Options) -> Result<Results> {
     let fresh = Results {
         date: chrono::Utc::now().date_naive().to_string(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
-        load_before: load(),
         quick: options.quick,
         remark: options.remark.clone(),
         measurements: Vec::new(),
@@ -137,12 +138,6 @@ fn begin(options: &Options) -> Result<Results> {
     ensure!(last.quick == options.quick, "the file of results has other sizes; begin a new run");
     let remark = options.remark.clone().or(last.remark);
     Ok(Results { measurements: last.measurements, remark, ..fresh })
-}
-
-/// What waits for a processor, on average over five minutes.
-fn load() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
-    text.split(' ').nth(1)?.parse().ok()
 }
 
 fn progress(total: u64) -> Result<ProgressBar> {
@@ -166,11 +161,14 @@ fn measure(peer: &Entry, workload: &Workload, quick: bool, bar: &ProgressBar) ->
     match found {
         Some(Ok(found)) => found,
         Some(Err(error)) => Measurement { failure: Some(format!("{error:#}")), ..asked(false) },
-        None => Measurement { failure: Some("not done in time".to_owned()), ..asked(true) },
+        None => Measurement {
+            failure: Some("not done in time, or not in 8 GiB of memory".to_owned()),
+            ..asked(true)
+        },
     }
 }
 
-/// The result of a process; `None` if it was not done in time.
+/// The result of a process; `None` if it was not done in time or wanted too much memory.
 fn start(asked: &Measurement, bar: &ProgressBar) -> Result<Option<Measurement>> {
     let limit = Duration::from_secs(if asked.quick { 12 } else { 150 });
     let mut command = Command::new(std::env::current_exe()?);
@@ -190,6 +188,10 @@ fn start(asked: &Measurement, bar: &ProgressBar) -> Result<Option<Measurement>> 
         bar.tick();
         std::thread::sleep(Duration::from_millis(20));
     };
+    // Ended by a signal: of the allocator or of the system, for memory.
+    if status.code().is_none() {
+        return Ok(None);
+    }
     let (mut out, mut err) = (String::new(), String::new());
     child.stdout.take().context("no output")?.read_to_string(&mut out)?;
     child.stderr.take().context("no error output")?.read_to_string(&mut err)?;

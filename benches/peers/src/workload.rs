@@ -223,14 +223,14 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         ..alone(
             "cold",
             "Cold join",
-            "A replica that has nothing gets everything.",
+            "A replica that has nothing gets everything, and is read for the first time.",
             &[metric("bytes", "B"), metric("ms", "ms")],
         )
     },
     alone(
         "save",
         "Save and load",
-        "The state becomes bytes, and the bytes a replica.",
+        "The state becomes bytes, and the bytes a replica that is read for the first time.",
         &[metric("save_ms", "save, ms"), metric("load_ms", "load, ms"), metric("bytes", "B")],
     ),
 ];

@@ -79,6 +79,13 @@ impl Peer for Dson {
         Ok((asked.len() + answer.len()) as u64)
     }
 
+    fn join_cold(to: &mut Self, from: &mut Self) -> Result<u64> {
+        let sent = rmp_serde::to_vec(&from.state)?;
+        let state: State = rmp_serde::from_slice(&sent)?;
+        to.state.join_or_replace_with(state.store, &state.context);
+        Ok(sent.len() as u64)
+    }
+
     fn save(&mut self) -> Result<Saved> {
         Ok(vec![rmp_serde::to_vec(&self.state)?])
     }

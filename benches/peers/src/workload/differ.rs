@@ -56,8 +56,8 @@ fn differ<P: Peer>(
     let runs = repeat(scale, repeats, || {
         let mut last = String::new();
         let sides = [Some(&mut a), both.then_some(&mut b)];
-        for (part, side) in sides.into_iter().flatten().enumerate() {
-            let numbers = rows.pick(count, part);
+        for (half, side) in sides.into_iter().flatten().enumerate() {
+            let numbers = rows.pick(count, half);
             let keys: Vec<String> = numbers.iter().copied().map(rows::key).collect();
             last = keys.last().cloned().unwrap_or_default();
             side.put(rows.rows(&numbers))?;
@@ -82,9 +82,15 @@ pub(super) fn cold<P: Peer>(scale: &Scale, found: &mut Measurement) -> Result<()
     let mut bytes = 0;
     let runs = repeat(scale, 3, || {
         let mut b = P::new(2)?;
-        let (sent, ns) = timed(|| P::join_cold(&mut b, &mut a))?;
+        let key = rows::key(rows.number(0));
+        // Some libraries decode when they are read first; who joins wants to read.
+        let (sent, ns) = timed(|| {
+            let sent = P::join_cold(&mut b, &mut a)?;
+            b.read(&key)?;
+            Ok(sent)
+        })?;
         bytes = sent;
-        expect_equal(&mut a, &mut b, &rows::key(rows.number(0)))?;
+        expect_equal(&mut a, &mut b, &key)?;
         Ok(ns)
     })?;
     found.set("bytes", bytes as f64);
