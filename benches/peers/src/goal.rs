@@ -110,3 +110,22 @@ impl Goal {
         format!("| {}{asked} | {wanted} | {measured} | {verdict} |\n", self.title)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peers::PEERS;
+    use crate::workload::WORKLOADS;
+
+    #[test]
+    fn every_goal_names_a_number_that_is_measured() {
+        for goal in GOALS {
+            let workload = WORKLOADS.iter().find(|workload| workload.name == goal.workload);
+            let Some(workload) = workload else { panic!("no workload {}", goal.workload) };
+            let is_there = workload.metrics.iter().any(|metric| metric.name == goal.metric);
+            assert!(is_there, "{} has no {}", goal.workload, goal.metric);
+            let peer = PEERS.iter().find(|peer| peer.name == goal.peer);
+            assert!(peer.is_some_and(|peer| peer.takes(workload)), "{}", goal.title);
+        }
+    }
+}

@@ -132,3 +132,24 @@ fn mark(number: usize) -> String {
     const MARKS: [&str; 9] = ["¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"];
     MARKS.get(number - 1).map_or_else(|| format!("({number})"), |mark| (*mark).to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_and_groups_of_three() {
+        let numbers = [0.0, 0.456, 20.0, 20.04, 999.6, 1_234_567.0, -17.04].map(number);
+        let expected =
+            ["0", "0.46", "20", "20.0", "1\u{202f}000", "1\u{202f}234\u{202f}567", "-17.0"];
+        assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn a_ratio_to_nothing_is_none() {
+        assert_eq!(ratio(Some(3.0), Some(2.0)), "1.50×");
+        assert_eq!(ratio(Some(1.0), Some(1_000.0)), "<0.01×");
+        assert_eq!(ratio(Some(3.0), Some(0.0)), "–");
+        assert_eq!(ratio(None, Some(1.0)), "–");
+    }
+}
