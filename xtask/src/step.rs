@@ -219,7 +219,7 @@ mod tests {
     fn examples_are_files_of_rust_in_order_of_name() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let names = examples_in(&folder).unwrap();
-        assert_eq!(names.first().map(String::as_str), Some("demo"));
+        assert!(names.iter().any(|name| name == "demo"));
         assert!(names.is_sorted());
     }
 }
