@@ -329,7 +329,7 @@ impl Replica {
         let full = KeyRange::full();
         let segments = document.store().view().context().segments_in(&full);
         let lives = segments.map(|(_, vector)| vector.len()).max().unwrap_or(0);
-        (lives >= limit / 10 * 9).then_some((lives, limit))
+        (lives >= limit - limit / 10).then_some((lives, limit))
     }
 
     /// A consistent view of everything. It never changes and blocks nobody. A long change is not waited
