@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use rejoin::{DeltaOf, JoinDeltaError, OrSet, ReplicaId};
+use rejoin::{DeltaOf, JoinDeltaError, JoinError, OrSet, ReplicaId};
 
 type Tags = OrSet<String>;
 
@@ -34,7 +34,9 @@ fn story(queue: &Path) -> Result<(), Box<dyn Error>> {
     for number in [2, 0, 0, 3] {
         match reader.join(&fetch(queue, number)?) {
             Ok(()) => println!("message {number}: joined, {} tags", reader.len()),
-            Err(gap @ JoinDeltaError::Gap { .. }) => println!("message {number}: refused, {gap}"),
+            Err(gap @ JoinDeltaError::Join(JoinError::Gap { .. })) => {
+                println!("message {number}: refused, {gap}")
+            }
             Err(error) => return Err(error.into()),
         }
     }

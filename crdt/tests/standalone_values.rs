@@ -1,7 +1,7 @@
 //! What all standalone types have in common: gaps, repetition, lives, saving and loading.
 
 use rejoin_crdt::{
-    BoundedCounter, JoinDeltaError, LwwRegister, OrMap, OrSet, RemoveWinsSet, ReplicaId,
+    BoundedCounter, JoinDeltaError, JoinError, LwwRegister, OrMap, OrSet, RemoveWinsSet, ReplicaId,
     ResettableCounter,
 };
 
@@ -16,7 +16,7 @@ fn a_delta_across_a_gap_is_refused_and_leaves_no_trace() {
     let mut b = OrSet::<String>::new(B);
     b.add("bread");
     let before = b.clone();
-    assert_eq!(b.join(&second), Err(JoinDeltaError::Gap { replica: A, needed: 1, have: 0 }));
+    assert_eq!(b.join(&second), Err(JoinError::Gap { replica: A, needed: 1, have: 0 }.into()));
     assert_eq!((&b, b.state()), (&before, before.state()));
     b.join(&a.delta_since(b.context())).unwrap();
     assert!(b.contains("milk") && b.contains("tea") && b.contains("bread"));
@@ -60,7 +60,7 @@ fn a_second_copy_under_the_same_life_is_noticed() {
     a.add(1);
     let more = copy.with_replica(A).add(1);
     copy.join(&more).unwrap_err();
-    assert_eq!(copy.merge(&a), Err(JoinDeltaError::UnknownOwnDots { claimed: 1, issued: 0 }));
+    assert_eq!(copy.merge(&a), Err(JoinError::UnknownOwnDots { claimed: 1, issued: 0 }.into()));
 }
 
 #[test]

@@ -9,7 +9,6 @@ use thiserror::Error;
 
 use crate::context::Context;
 use crate::delta::{Authority, Delta, InvalidDelta};
-use crate::dot::Seq;
 use crate::entry::Entry;
 use crate::hlc::{Clock, Hlc};
 use crate::limits::Limits;
@@ -38,56 +37,13 @@ pub enum JoinDeltaError {
     /// The delta contradicts itself: no replica made it.
     #[error(transparent)]
     Invalid(#[from] InvalidDelta),
-    /// The delta builds on changes that are not here. Ask for a delta since the own context.
-    #[error("the delta builds on change {needed} of {replica}, of whom only {have} are here")]
-    Gap {
-        /// Whose changes are missing.
-        replica: ReplicaId,
-        /// The last change that the delta builds on.
-        needed: Seq,
-        /// The last change that is here.
-        have: Seq,
-    },
-    /// The delta knows more of this replica's own changes than it made: two copies write under one
-    /// replica id.
-    #[error("the delta has seen change {claimed} of this replica, which has made {issued}")]
-    UnknownOwnDots {
-        /// The last own change that the delta has seen.
-        claimed: Seq,
-        /// The last change that this replica made.
-        issued: Seq,
-    },
-    /// The delta uses a dot for another cell than the one that holds it here.
-    #[error("the delta uses change {seq} of {replica} for another cell than the one that holds it")]
-    RepeatedDot {
-        /// Whose change it is.
-        replica: ReplicaId,
-        /// Which.
-        seq: Seq,
-    },
-    /// The delta would cut the value into far too many ranges of different contexts.
-    #[error("the delta would cut the value into {segments} ranges of different contexts")]
-    Fragmented {
-        /// The ranges that there would be.
-        segments: usize,
-    },
+    /// The value cannot join it as it is now. At a gap, ask for a delta since the own context.
+    #[error(transparent)]
+    Join(#[from] JoinError),
     /// The sender no longer records all removals. Standalone values keep theirs, so that any two of
     /// them can always catch up.
     #[error("the delta comes from a replica that has collected removals")]
     Collected,
-}
-
-impl From<JoinError> for JoinDeltaError {
-    fn from(error: JoinError) -> Self {
-        match error {
-            JoinError::Gap { replica, needed, have } => Self::Gap { replica, needed, have },
-            JoinError::UnknownOwnDots { claimed, issued } => {
-                Self::UnknownOwnDots { claimed, issued }
-            }
-            JoinError::RepeatedDot { replica, seq } => Self::RepeatedDot { replica, seq },
-            JoinError::Fragmented { segments } => Self::Fragmented { segments },
-        }
-    }
 }
 
 impl<T: DataType> Local<T> {

@@ -1,7 +1,7 @@
 //! Deltas do what the full state does: in any grouping, overlapping, repeated; and one that builds on
 //! what is not there is refused without a trace.
 
-use rejoin_crdt::{DeltaOf, JoinDeltaError, ReplicaId};
+use rejoin_crdt::{DeltaOf, JoinDeltaError, JoinError, ReplicaId};
 
 use crate::history::{History, Outcome, merged, require, same};
 use crate::mix;
@@ -66,7 +66,8 @@ fn gaps_are_refused<S: Subject>(deltas: &[DeltaOf<S>]) -> Result<(), String> {
     for delta in deltas {
         let mut newcomer = S::new(NEWCOMER);
         let builds_on_something = delta.parts.iter().any(|part| !part.base.is_empty());
-        let refused = matches!(newcomer.join(delta), Err(JoinDeltaError::Gap { .. }));
+        let refused =
+            matches!(newcomer.join(delta), Err(JoinDeltaError::Join(JoinError::Gap { .. })));
         let untouched = same(&newcomer, &S::new(NEWCOMER));
         if refused != builds_on_something || (refused && !untouched) {
             return Err(format!("a gap: refused {refused}, untouched {untouched}, {delta:?}"));

@@ -1,7 +1,7 @@
 //! Random histories: a few replicas that change a value and exchange deltas in every unreliable way.
 
 use quickcheck::{Arbitrary, Gen};
-use rejoin_crdt::{DeltaOf, JoinDeltaError, ReplicaId, VersionVector};
+use rejoin_crdt::{DeltaOf, JoinDeltaError, JoinError, ReplicaId, VersionVector};
 
 use crate::subject::Subject;
 
@@ -118,7 +118,7 @@ fn arrive<S: Subject>(replica: &mut S, delta: &DeltaOf<S>) -> Result<(), String>
     let before = replica.clone();
     match replica.join(delta) {
         Ok(()) => Ok(()),
-        Err(JoinDeltaError::Gap { .. }) if same(replica, &before) => Ok(()),
+        Err(JoinDeltaError::Join(JoinError::Gap { .. })) if same(replica, &before) => Ok(()),
         Err(error) => Err(format!("{error}; before {before:?}, after {replica:?}")),
     }
 }
