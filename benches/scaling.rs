@@ -115,7 +115,7 @@ fn one_write_each(lives: u32) -> Result<Delta<Key, Value>, Box<dyn Error>> {
     for number in 0..lives {
         let entry = Entry::Value { hlc: Hlc::new(1, 0), value: Value::from_serialize(&number)? };
         let fresh = [(Dot::new(id(number), 1), entry)].into_iter().collect();
-        let key = Key::new(&("written", number).into_path(), TypeTag::Register)?;
+        let key = Key::new(("written", number).into_path(), TypeTag::Register)?;
         cells.push(DeltaCell { key, fresh, kept: Vec::new() });
     }
     cells.sort_by(|a, b| a.key.cmp(&b.key));

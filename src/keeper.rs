@@ -15,7 +15,7 @@ use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError};
 use rejoin_crdt::{
     AuthorisedDelta, Authority, Context, Delta, InvalidDelta, JoinError, Limits, ReplicaId, Staged,
-    VersionVector,
+    VersionVector, View,
 };
 use rejoin_storage::{
     Disk, End, Life, MAX_RECORD_BYTES, OpenError, Reservation, Storage, StorageError, Token,
@@ -171,7 +171,7 @@ impl Keeper {
         &mut self,
         replica: ReplicaId,
         staged: &Staged<Key, Value>,
-        context: &Context<Key>,
+        stored: &View<Key, Value>,
         token: Token,
     ) -> Result<(), StorageError> {
         let count = staged.dot_count();
@@ -181,7 +181,7 @@ impl Keeper {
             reservation.seq_limit = seq_limit;
         }
         self.reservation = Some(reservation);
-        self.keep(&staged.to_delta(context), context)?;
+        self.keep(&staged.to_delta(stored), stored.context())?;
         reservation.next_seq += count;
         self.reservation = Some(reservation);
         Ok(())

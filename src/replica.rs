@@ -298,7 +298,7 @@ impl Replica {
         if changes {
             self.shared.keep(|keeper| {
                 let token = self.shared.new_token();
-                keeper.keep_staged(replica, &staged, &self.context(), token)
+                keeper.keep_staged(replica, &staged, self.view().cells(), token)
             })?;
         }
         let committed = self.shared.change(staged.cell_count(), |document| {

@@ -19,7 +19,7 @@ use crate::observer::{Observer, Observers, Origin};
 
 /// A change of more cells than this is applied beside a published view. Below it, applying is a matter
 /// of microseconds and copying shared nodes would cost more than the wait.
-const LONG_CHANGE_CELLS: usize = 256;
+const LONG_CHANGE_CELLS: usize = 10_000;
 
 /// A document, its writer and its readers.
 #[derive(Debug)]

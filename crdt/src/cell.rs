@@ -13,6 +13,8 @@
 //! is a live dot too, so that the difference of two replicas is always a set of dots; and entries with
 //! a single writer (counter slots) replace their older selves instead of competing.
 
+mod items;
+
 use smallvec::SmallVec;
 
 use crate::coverage::Coverage;
@@ -24,16 +26,17 @@ use crate::planted::{Bug, planted};
 use crate::replica::Lives;
 use crate::version_vector::VersionVector;
 
+use items::Items;
+
 /// The live dots of one key, sorted by dot, each with its entry.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell<V> {
-    /// Nearly every cell has exactly one live dot, which is stored inline.
-    items: SmallVec<[(LocalDot, Entry<V>); 1]>,
+    items: Items<(LocalDot, Entry<V>)>,
 }
 
 impl<V> Default for Cell<V> {
     fn default() -> Self {
-        Self { items: SmallVec::new() }
+        Self { items: Items::None }
     }
 }
 
@@ -100,7 +103,7 @@ impl<V: Clone + PartialEq> Cell<V> {
             *value = same.clone();
         }
         let dot = local.resolve(lives);
-        let at = self.items.partition_point(|(other, _)| other.resolve(lives) < dot);
+        let at = self.items.as_slice().partition_point(|(other, _)| other.resolve(lives) < dot);
         self.items.insert(at, (local, entry));
     }
 
@@ -113,7 +116,7 @@ impl<V: Clone + PartialEq> Cell<V> {
     /// Changes the entries, as failing memory would.
     #[cfg(feature = "planted")]
     pub(crate) fn damage(&mut self, change: impl Fn(&mut Entry<V>)) {
-        self.items.iter_mut().for_each(|(_, entry)| change(entry));
+        self.items.as_mut_slice().iter_mut().for_each(|(_, entry)| change(entry));
     }
 
     /// Applies a range tombstone that covers this key: everything it saw goes, save what must outlive
@@ -137,8 +140,21 @@ impl<V: Clone + PartialEq> Cell<V> {
 
     /// Puts `entry` in the place of every value and tombstone: a write that has seen them all.
     pub(crate) fn supersede(&mut self, local: LocalDot, entry: Entry<V>, lives: &Lives) {
-        self.retain(&mut Turnover::default(), |_, e| !e.is_value() && !e.is_tombstone());
+        self.retain(&mut Turnover::default(), |_, e| !e.is_superseded());
         self.insert(local, entry, lives);
+    }
+
+    /// As [`Self::supersede`], with what a transaction has prepared without looking at this cell.
+    pub(crate) fn overwrite(&mut self, prepared: Self, lives: &Lives) -> Turnover {
+        let born = prepared.locals().collect();
+        let mut turnover = Turnover { born, died: SmallVec::new() };
+        self.retain(&mut turnover, |_, e| !e.is_superseded());
+        if self.is_empty() {
+            *self = prepared;
+        } else {
+            prepared.items.into_iter().for_each(|(local, e)| self.insert(local, e, lives));
+        }
+        turnover
     }
 
     /// Puts `entry` in the place of the dots in `seen` and of whatever its own writer wrote here, since
@@ -152,7 +168,7 @@ impl<V: Clone + PartialEq> Cell<V> {
     ) {
         self.retain(&mut Turnover::default(), |old, e| {
             let is_seen = old.life == local.life || seen.contains(&old.resolve(lives));
-            !(e.is_value() || e.is_tombstone()) || !is_seen
+            !e.is_superseded() || !is_seen
         });
         self.insert(local, entry, lives);
     }
@@ -209,7 +225,13 @@ impl<V: Clone + PartialEq> Cell<V> {
     /// The planted bugs that live in the join (see [`crate::planted`]).
     fn plant(&mut self, lives: &Lives, turnover: &mut Turnover) {
         if planted(Bug::OneRemovalPerCell) {
-            let last = self.items.iter().filter(|i| i.1.is_tombstone()).map(|i| i.0).next_back();
+            let last = self
+                .items
+                .as_slice()
+                .iter()
+                .filter(|i| i.1.is_tombstone())
+                .map(|i| i.0)
+                .next_back();
             self.retain(turnover, |dot, e| !e.is_tombstone() || Some(dot) == last);
         }
         if planted(Bug::DropLastWriterWinsLosers) {
@@ -222,11 +244,11 @@ impl<V: Clone + PartialEq> Cell<V> {
 
 impl<V> Cell<V> {
     pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.items.as_slice().is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.items.len()
+        self.items.as_slice().len()
     }
 
     /// Whether there is anything here that may be collected some day.
@@ -235,15 +257,15 @@ impl<V> Cell<V> {
     }
 
     pub(crate) fn locals(&self) -> impl Iterator<Item = LocalDot> + '_ {
-        self.items.iter().map(|(local, _)| *local)
+        self.items.as_slice().iter().map(|(local, _)| *local)
     }
 
     pub(crate) fn items(&self) -> impl DoubleEndedIterator<Item = (LocalDot, &Entry<V>)> + '_ {
-        self.items.iter().map(|(local, entry)| (*local, entry))
+        self.items.as_slice().iter().map(|(local, entry)| (*local, entry))
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry<V>> + '_ {
-        self.items.iter().map(|(_, entry)| entry)
+        self.items.as_slice().iter().map(|(_, entry)| entry)
     }
 
     /// Everything that the resets of this cell have seen, as one.

@@ -332,14 +332,13 @@ impl Document {
             } else {
                 self.contested.remove(&changed.key);
             }
-            if changed.is_new {
-                let (below, above) = view.neighbours(&changed.key);
-                let neighbours = [below, above].into_iter().flatten();
-                for neighbour in neighbours.filter(|key| !key.is_reserved()) {
-                    if let Some(len) = clash(neighbour, &changed.key) {
-                        let place = neighbour.as_bytes().get(..len).unwrap_or_default();
-                        self.clashes.insert(Key::bound(place), ());
-                    }
+            // A key that goes leaves no new neighbours of different kinds that had none in common before: what
+            // lay between them was of another kind than one of them.
+            let neighbours = changed.neighbours.iter().flatten();
+            for neighbour in neighbours.filter(|key| !key.is_reserved()) {
+                if let Some(len) = clash(neighbour, &changed.key) {
+                    let place = neighbour.as_bytes().get(..len).unwrap_or_default();
+                    self.clashes.insert(Key::bound(place), ());
                 }
             }
         }
@@ -361,7 +360,12 @@ impl DocumentView {
     }
 
     /// What the resolver of a path makes of concurrent values; `None` if there is nothing to resolve.
-    fn resolved(&self, path: &Path, tag: TypeTag, cell: CellRef<'_, Value>) -> Option<Value> {
+    fn resolved(
+        &self,
+        path: impl FnOnce() -> Path,
+        tag: TypeTag,
+        cell: CellRef<'_, Value>,
+    ) -> Option<Value> {
         if self.contested.is_empty() || !is_contested(tag, cell) {
             return None;
         }
@@ -370,6 +374,6 @@ impl DocumentView {
             return None;
         }
         let siblings: Vec<Sibling<'_, Value>> = cell.values().collect();
-        self.resolvers.resolve(path, &siblings)
+        self.resolvers.resolve(&path(), &siblings)
     }
 }

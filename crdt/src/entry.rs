@@ -17,7 +17,7 @@ use crate::version_vector::VersionVector;
 
 /// What one dot of a cell stands for.
 ///
-/// Everything but a value and a slot is boxed: those two are what millions of cells hold.
+/// Everything but a value is boxed: values are what millions of cells hold.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Entry<V> {
     /// A value that was written.
@@ -30,7 +30,7 @@ pub enum Entry<V> {
     /// A removal. It has a dot of its own, so that it travels like any other change (invariant I5).
     Tombstone(Box<Tombstone>),
     /// The running totals of one writer of a counter.
-    Slot(Slot),
+    Slot(Box<Slot>),
     /// A removal of counter totals.
     Reset(Box<Reset>),
     /// One holder's row of a bounded counter.
@@ -105,6 +105,11 @@ impl<V> Entry<V> {
 
     pub(crate) const fn is_tombstone(&self) -> bool {
         matches!(self, Self::Tombstone(_))
+    }
+
+    /// Whether a write to the cell takes its place.
+    pub(crate) const fn is_superseded(&self) -> bool {
+        self.is_value() || self.is_tombstone()
     }
 
     /// Whether the entry is there only to keep something else from coming back.

@@ -9,12 +9,9 @@
 //! for that.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::ops::Bound;
-
-use smallvec::SmallVec;
 
 use crate::dot::{Dot, Seq};
+use crate::ordered_map::OrderedMap;
 use crate::replica::ReplicaId;
 use crate::version_vector::Ahead;
 
@@ -24,8 +21,9 @@ pub(crate) struct Index<K> {
     replicas: BTreeMap<ReplicaId, Rows<K>>,
 }
 
-/// Several cells may share a number: the resets of a range tombstone do.
-type Rows<K> = BTreeMap<Seq, SmallVec<[K; 1]>>;
+/// Rows are mostly appended and seldom cloned, so their leaves are larger than those of cells. Several
+/// cells may share a number: the resets of a range tombstone do.
+type Rows<K> = OrderedMap<(Seq, K), (), (), 64>;
 
 impl<K> Default for Index<K> {
     fn default() -> Self {
@@ -33,25 +31,21 @@ impl<K> Default for Index<K> {
     }
 }
 
-impl<K: PartialEq> Index<K> {
+impl<K: Ord + Clone> Index<K> {
     /// Adds the rows of dots that came alive in one commit.
     pub(crate) fn add(&mut self, mut born: Vec<(Dot, K)>) {
         // In order, each finds its place beside the one before.
         born.sort_unstable_by_key(|row| row.0);
         for (dot, key) in born {
-            self.replicas.entry(dot.replica).or_default().entry(dot.seq).or_default().push(key);
+            self.replicas.entry(dot.replica).or_default().insert((dot.seq, key), ());
         }
     }
 
     /// Takes the rows of dots that left their cells in one commit.
-    pub(crate) fn remove(&mut self, died: &[(Dot, K)]) {
+    pub(crate) fn remove(&mut self, died: Vec<(Dot, K)>) {
         for (dot, key) in died {
             let Some(rows) = self.replicas.get_mut(&dot.replica) else { continue };
-            let Entry::Occupied(mut row) = rows.entry(dot.seq) else { continue };
-            row.get_mut().retain(|indexed| indexed != key);
-            if row.get().is_empty() {
-                row.remove();
-            }
+            rows.remove(&(dot.seq, key));
             if rows.is_empty() {
                 self.replicas.remove(&dot.replica);
             }
@@ -61,20 +55,20 @@ impl<K: PartialEq> Index<K> {
     /// The keys of the dots in `ahead`, in the order of the dots.
     pub(crate) fn keys_of(&self, ahead: Ahead) -> impl Iterator<Item = &K> + '_ {
         let Ahead { replica, after, upto } = ahead;
-        let bounds = (Bound::Excluded(after.min(upto)), Bound::Included(upto));
         let rows = self.replicas.get(&replica).into_iter();
-        rows.flat_map(move |rows| rows.range(bounds)).flat_map(|(_, keys)| keys)
+        let rows = rows.flat_map(move |rows| rows.iter_from(move |row| row.0 <= after));
+        rows.take_while(move |(row, ())| row.0 <= upto).map(|(row, ())| &row.1)
     }
 
     /// Whether there is a row for `dot` in the cell of `key`.
     pub(crate) fn names(&self, dot: Dot, key: &K) -> bool {
         let rows = self.replicas.get(&dot.replica);
-        rows.and_then(|rows| rows.get(&dot.seq)).is_some_and(|keys| keys.contains(key))
+        rows.is_some_and(|rows| rows.get(&(dot.seq, key.clone())).is_some())
     }
 
-    /// The number of rows. Costs a walk over them.
+    /// The number of rows.
     pub(crate) fn count(&self) -> usize {
-        self.replicas.values().flat_map(BTreeMap::values).map(SmallVec::len).sum()
+        self.replicas.values().map(OrderedMap::len).sum()
     }
 }
 
@@ -109,10 +103,10 @@ mod tests {
         let mut index = Index::default();
         let dot = Dot::new(A, 3);
         index.add(vec![(dot, 1), (dot, 2), (dot, 3)]);
-        index.remove(&[(dot, 2)]);
+        index.remove(vec![(dot, 2)]);
         assert_eq!(keys(&index, A, 2, 3), [1, 3]);
         assert!(index.names(dot, &1) && !index.names(dot, &2));
-        index.remove(&[(dot, 1), (dot, 3)]);
+        index.remove(vec![(dot, 1), (dot, 3)]);
         assert_eq!((index.count(), index.replicas.len()), (0, 0));
     }
 
@@ -132,7 +126,7 @@ mod tests {
             model.extend(born.iter().copied());
             index.add(born);
             model.retain(|row| !died.contains(row));
-            index.remove(&died);
+            index.remove(died);
         }
         let (after, upto) = (u64::from(after), u64::from(upto));
         let found = |replica: ReplicaId| {

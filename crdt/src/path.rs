@@ -16,6 +16,7 @@
 
 mod clash;
 mod component;
+mod encoded;
 mod encoding;
 mod key;
 mod tag;
@@ -24,16 +25,15 @@ mod text;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::planted::{Bug, planted};
 use crate::value::Int;
 
 pub use clash::clash;
 pub use component::Component;
+pub use encoded::EncodedPath;
 pub use key::{Key, KeyError};
 pub use tag::TypeTag;
 pub use text::PathParseError;
 
-use encoding::{AFTER_ELEMENTS, AFTER_OWN_CELLS, AFTER_RESERVED, AFTER_SUBTREE, ELEMENT};
 use encoding::{Parts, RESERVED};
 
 /// A sequence of components; the empty one is the root.
@@ -83,19 +83,12 @@ impl Path {
         self.0.starts_with(&ancestor.0)
     }
 
-    /// Appends the encoding of all components, which has no type tag and is no key yet.
-    pub fn encode_into(&self, out: &mut Vec<u8>) {
-        self.0.iter().for_each(|component| encoding::put_component(out, component));
-    }
-
-    /// The encoding of all components, see [`Path::encode_into`].
+    /// The encoding of all components, which has no type tag and is no key yet.
     pub fn encoded(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.encode_into(&mut bytes);
-        bytes
+        self.encode().as_bytes().to_vec()
     }
 
-    /// Reads what [`Path::encode_into`] wrote, for example the part of a key that [`clash`] names.
+    /// Reads what [`Path::encoded`] wrote, for example the part of a key that [`clash`] names.
     ///
     /// # Errors
     ///
@@ -116,45 +109,24 @@ impl Path {
         }
     }
 
-    /// The first position in key order of this path: everything at or below it follows. The root begins
-    /// behind the reserved keys, which lie below no path.
+    /// See [`EncodedPath::start`].
     pub fn start(&self) -> Key {
-        if self.is_root() { Key::bound(&[AFTER_RESERVED]) } else { Key::bound(&self.encoded()) }
+        self.encode().start()
     }
 
-    /// The range, end exclusive, of all cells of this path and of everything below it.
+    /// See [`EncodedPath::subtree`].
     pub fn subtree(&self) -> (Key, Key) {
-        if planted(Bug::SubtreeByBytes)
-            && let Some(Component::Str(_) | Component::Bytes(_)) = self.0.last()
-        {
-            return self.without_terminator();
-        }
-        (self.start(), self.position_at(AFTER_SUBTREE))
+        self.encode().subtree()
     }
 
-    /// The range, end exclusive, of the cells that this path holds itself.
+    /// See [`EncodedPath::own_cells`].
     pub fn own_cells(&self) -> (Key, Key) {
-        (self.start(), self.position_at(AFTER_OWN_CELLS))
+        self.encode().own_cells()
     }
 
-    /// The range, end exclusive, of the elements of the set at this path.
+    /// See [`EncodedPath::elements`].
     pub fn elements(&self) -> (Key, Key) {
-        (self.position_at(ELEMENT), self.position_at(AFTER_ELEMENTS))
-    }
-
-    /// The range of the keys that begin like this path, whose last component may go on.
-    fn without_terminator(&self) -> (Key, Key) {
-        let mut bytes = self.encoded();
-        bytes.pop();
-        let start = Key::bound(&bytes);
-        bytes.push(AFTER_SUBTREE);
-        (start, Key::bound(&bytes))
-    }
-
-    fn position_at(&self, next_byte: u8) -> Key {
-        let mut bytes = self.encoded();
-        bytes.push(next_byte);
-        Key::bound(&bytes)
+        self.encode().elements()
     }
 }
 
@@ -168,79 +140,108 @@ impl FromIterator<Component> for Path {
 /// slice, a path, and `()` for the root. Tuples may contain paths: `(&user, "name")`.
 pub trait IntoPath: Sized {
     /// Appends the components of this to a path.
-    fn append_to(self, path: &mut Path);
+    fn append_to(self, path: &mut EncodedPath);
 
-    /// This as a path.
-    fn into_path(self) -> Path {
-        let mut path = Path::ROOT;
+    /// This as an encoded path.
+    fn encode(self) -> EncodedPath {
+        let mut path = EncodedPath::default();
         self.append_to(&mut path);
         path
     }
+
+    /// This as a path.
+    fn into_path(self) -> Path {
+        self.encode().decode()
+    }
 }
 
+/// Text and bytes are encoded from where they are; everything else is a component without a copy.
 macro_rules! component_into_path {
-    ($($kind:ty),*) => {
+    ($($kind:ty => $push:ident),* $(,)?) => {
         $(impl IntoPath for $kind {
-            fn append_to(self, path: &mut Path) {
-                path.push(self);
+            fn append_to(self, path: &mut EncodedPath) {
+                path.$push(&self.into());
             }
         })*
     };
 }
 
-component_into_path!(Component, Int, bool, &str, String, &String, &[u8], Vec<u8>, Uuid);
-component_into_path!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+component_into_path! {
+    Component => push,
+    Int => push, bool => push, Uuid => push,
+    u8 => push, u16 => push, u32 => push, u64 => push, usize => push,
+    i8 => push, i16 => push, i32 => push, i64 => push, isize => push,
+}
+
+macro_rules! content_into_path {
+    ($($kind:ty => $push:ident),* $(,)?) => {
+        $(impl IntoPath for $kind {
+            fn append_to(self, path: &mut EncodedPath) {
+                path.$push(self.as_ref());
+            }
+        })*
+    };
+}
+
+content_into_path! {
+    &str => push_text, String => push_text, &String => push_text,
+    &[u8] => push_bytes, Vec<u8> => push_bytes,
+}
 
 impl<const N: usize> IntoPath for &[u8; N] {
-    fn append_to(self, path: &mut Path) {
-        path.push(self.as_slice());
+    fn append_to(self, path: &mut EncodedPath) {
+        path.push_bytes(self);
     }
 }
 
-impl IntoPath for Path {
-    fn append_to(self, path: &mut Path) {
-        path.0.extend(self.0);
-    }
-}
-
-impl IntoPath for &Path {
-    fn append_to(self, path: &mut Path) {
-        path.0.extend_from_slice(&self.0);
+impl IntoPath for &EncodedPath {
+    fn append_to(self, path: &mut EncodedPath) {
+        path.extend(self);
     }
 }
 
 impl IntoPath for &[Component] {
-    fn append_to(self, path: &mut Path) {
-        path.0.extend_from_slice(self);
+    fn append_to(self, path: &mut EncodedPath) {
+        self.iter().for_each(|component| path.push(component));
     }
 }
 
-impl IntoPath for Vec<Component> {
-    fn append_to(self, path: &mut Path) {
-        path.0.extend(self);
+macro_rules! components_into_path {
+    ($([$($generic:tt)*] $kind:ty),* $(,)?) => {
+        $(impl<$($generic)*> IntoPath for $kind {
+            fn append_to(self, path: &mut EncodedPath) {
+                self.as_slice().append_to(path);
+            }
+        })*
+    };
+}
+
+components_into_path! {
+    [] Vec<Component>,
+    [const N: usize] [Component; N],
+    [const N: usize] &[Component; N],
+}
+
+impl IntoPath for Path {
+    fn append_to(self, path: &mut EncodedPath) {
+        self.components().append_to(path);
     }
 }
 
-impl<const N: usize> IntoPath for [Component; N] {
-    fn append_to(self, path: &mut Path) {
-        path.0.extend(self);
-    }
-}
-
-impl<const N: usize> IntoPath for &[Component; N] {
-    fn append_to(self, path: &mut Path) {
-        path.0.extend_from_slice(self);
+impl IntoPath for &Path {
+    fn append_to(self, path: &mut EncodedPath) {
+        self.components().append_to(path);
     }
 }
 
 impl IntoPath for () {
-    fn append_to(self, _: &mut Path) {}
+    fn append_to(self, _: &mut EncodedPath) {}
 }
 
 macro_rules! tuple_into_path {
     ($($part:ident),+) => {
         impl<$($part: IntoPath),+> IntoPath for ($($part,)+) {
-            fn append_to(self, path: &mut Path) {
+            fn append_to(self, path: &mut EncodedPath) {
                 #[allow(non_snake_case, reason = "each value is named for its type parameter")]
                 let ($($part,)+) = self;
                 $($part.append_to(path);)+

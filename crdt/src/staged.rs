@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::cell::Cell;
-use crate::context::Context;
+use crate::cell::{Cell, CellRef};
 use crate::coverage::Coverage;
 use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
@@ -16,6 +15,7 @@ use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
 use crate::replica::{Life, Lives, ReplicaId};
 use crate::version_vector::VersionVector;
+use crate::view::{CellKey, CellValue, View};
 
 /// What a transaction wants to change; see [`Store::commit`](crate::Store::commit).
 #[derive(Debug)]
@@ -31,9 +31,18 @@ pub struct Staged<K, V> {
     pub(crate) began: Seq,
     /// The last dot that was taken.
     pub(crate) seq: Seq,
-    /// Every cell that was touched, as it shall be.
-    pub(crate) cells: BTreeMap<K, Cell<V>>,
+    /// Every cell that was touched.
+    pub(crate) cells: BTreeMap<K, StagedCell<V>>,
     pub(crate) range_tombstones: Vec<RangeTombstone<K>>,
+}
+
+/// A cell as a transaction leaves it.
+#[derive(Debug)]
+pub(crate) struct StagedCell<V> {
+    pub(crate) cell: Cell<V>,
+    /// Whether `cell` is all of it. Otherwise nobody has looked at the stored one: what is here supersedes its
+    /// values and tombstones, and whatever else it holds stays.
+    pub(crate) is_whole: bool,
 }
 
 impl<K, V> Staged<K, V> {
@@ -57,12 +66,12 @@ impl<K, V> Staged<K, V> {
         self.seq.saturating_sub(self.began)
     }
 
-    /// What committing this changes in a store of the context `context`, as a delta: what a log keeps
-    /// of a transaction before it becomes visible.
-    pub fn to_delta(&self, context: &Context<K>) -> Delta<K, V>
+    /// What committing this changes in the store that was read, as a delta: what a log keeps of a
+    /// transaction before it becomes visible.
+    pub fn to_delta(&self, stored: &View<K, V>) -> Delta<K, V>
     where
-        K: Ord + Clone,
-        V: Clone,
+        K: CellKey,
+        V: CellValue,
     {
         let full = KeyRange::full();
         let part = |(range, base): (KeyRange<K>, &VersionVector)| {
@@ -70,7 +79,8 @@ impl<K, V> Staged<K, V> {
             upto.advance(self.replica, self.seq);
             let (start, end) = (range.bounds().0.cloned(), range.bounds().1.cloned());
             let touched = self.cells.range((start, end));
-            let cells = touched.filter_map(|(key, cell)| self.to_delta_cell(key, cell)).collect();
+            let cells =
+                touched.filter_map(|(key, cell)| self.to_delta_cell(key, cell, stored)).collect();
             let tombstones = self.range_tombstones.iter();
             let pieces = tombstones.filter_map(|tombstone| {
                 let range = tombstone.range.intersect(&range)?;
@@ -81,17 +91,26 @@ impl<K, V> Staged<K, V> {
             let (base, coverage) = (base.clone(), Coverage::Difference);
             Part { range, base, upto, coverage, cells, range_tombstones }
         };
-        let parts = context.segments_in(&full).map(part).collect();
+        let parts = stored.context().segments_in(&full).map(part).collect();
         Delta { parts, horizon: VersionVector::new(), fingerprint: None }
     }
 
-    fn to_delta_cell(&self, key: &K, cell: &Cell<V>) -> Option<DeltaCell<K, V>>
+    fn to_delta_cell(
+        &self,
+        key: &K,
+        staged: &StagedCell<V>,
+        stored: &View<K, V>,
+    ) -> Option<DeltaCell<K, V>>
     where
-        K: Clone,
-        V: Clone,
+        K: CellKey,
+        V: CellValue,
     {
         let mut listed = DeltaCell { key: key.clone(), fresh: SmallVec::new(), kept: Vec::new() };
-        for (local, entry) in cell.items() {
+        let unseen = if staged.is_whole { None } else { stored.cell(key) };
+        let stays = |entry: &Entry<V>| !entry.is_superseded() && !entry.is_single_writer();
+        let unseen = unseen.into_iter().flat_map(CellRef::entries);
+        listed.kept.extend(unseen.filter(|(_, entry)| stays(entry)).map(|(dot, _)| dot));
+        for (local, entry) in staged.cell.items() {
             let dot = local.resolve(&self.lives);
             if local.life == self.life && local.seq > self.began {
                 listed.fresh.push((dot, entry.clone()));
@@ -105,8 +124,8 @@ impl<K, V> Staged<K, V> {
     /// Every cell that was touched, with the entries that this transaction gave it.
     pub(crate) fn changes(&self) -> impl Iterator<Item = (&K, impl Iterator<Item = &Entry<V>>)> {
         let is_new = |dot: LocalDot| dot.life == self.life && dot.seq > self.began;
-        self.cells.iter().map(move |(key, cell)| {
-            (key, cell.items().filter(move |(dot, _)| is_new(*dot)).map(|(_, entry)| entry))
+        self.cells.iter().map(move |(key, staged)| {
+            (key, staged.cell.items().filter(move |(dot, _)| is_new(*dot)).map(|(_, entry)| entry))
         })
     }
 }

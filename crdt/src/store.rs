@@ -31,7 +31,7 @@ use crate::planted::{Bug, any_planted, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::{RangeTombstone, RangeTombstones};
 use crate::replica::{Lives, ReplicaId};
-use crate::staged::{Origin, Staged};
+use crate::staged::{Origin, Staged, StagedCell};
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue, View};
 
@@ -95,6 +95,15 @@ pub struct ChangedCell<K> {
     pub is_new: bool,
     /// The number of its live dots now.
     pub dots: usize,
+    /// If it is new, the nearest keys below and above it when it came.
+    pub neighbours: [Option<K>; 2],
+}
+
+impl<K> ChangedCell<K> {
+    /// A change of a cell that was there before.
+    pub(crate) const fn of_old(key: K, dots: usize) -> Self {
+        Self { key, is_new: false, dots, neighbours: [None, None] }
+    }
 }
 
 impl<K> Default for Commit<K> {
@@ -185,8 +194,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             commit.ranges.push(tombstone.range.clone());
             self.range_tombstones.insert(tombstone);
         }
-        for (key, cell) in staged.cells {
-            self.replace_cell(key, cell, &mut index, &mut commit);
+        for (key, StagedCell { cell, is_whole }) in staged.cells {
+            match is_whole {
+                true => self.replace_cell(key, cell, &mut index, &mut commit),
+                false => self.overwrite_cell(key, cell, &mut index, &mut commit),
+            }
         }
         if planted(Bug::CommitInOneSegment)
             && let Some(range) = commit.cells.first().and_then(|c| self.segment_of(&c.key))
@@ -239,10 +251,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             if cell.is_empty() {
                 self.view.cells.remove(&key);
             }
-            if !turnover.is_empty() {
-                index.take(&key, turnover, &self.view.lives);
-                commit.cells.push(ChangedCell { key, is_new: false, dots });
-            }
+            self.note(key, dots, false, turnover, index, commit);
         }
     }
 
@@ -275,17 +284,49 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 || commit.ranges.iter().any(|range| range.contains(&key)),
             "invariant I5: something left {key:?} without a dot that removes it"
         );
-        if !turnover.is_empty() {
-            index.take(&key, turnover, &self.view.lives);
-            commit.cells.push(ChangedCell { key, is_new, dots: fresh.len() });
+        self.note(key, fresh.len(), is_new, turnover, index, commit);
+    }
+
+    /// Puts what a transaction has prepared over a cell that it has not looked at.
+    fn overwrite_cell(
+        &mut self,
+        key: K,
+        prepared: Cell<V>,
+        index: &mut IndexUpdate<K>,
+        commit: &mut Commit<K>,
+    ) {
+        let (cell, is_new) = self.view.cells.entry_or_insert_with(&key, Cell::default);
+        let held = cell.holds_removal();
+        let turnover = cell.overwrite(prepared, &self.view.lives);
+        let dots = cell.len();
+        self.removals.note(&key, held, cell.holds_removal());
+        self.note(key, dots, is_new, turnover, index, commit);
+    }
+
+    /// Notes for the index and for observers that a cell has changed, if it has.
+    fn note(
+        &mut self,
+        key: K,
+        dots: usize,
+        is_new: bool,
+        turnover: Turnover,
+        index: &mut IndexUpdate<K>,
+        commit: &mut Commit<K>,
+    ) {
+        if turnover.is_empty() {
+            return;
         }
+        index.take(&key, turnover, &self.view.lives);
+        // At once, while the way to the place is in the processor's caches.
+        let neighbours = self.view.neighbours_if(is_new, &key);
+        commit.cells.push(ChangedCell { key, is_new, dots, neighbours });
     }
 
     fn finish(&mut self, update: IndexUpdate<K>, commit: &Commit<K>) {
         self.revision += 1;
         // What one part of a delta brought, a later one may have removed.
         self.index.add(update.born);
-        self.index.remove(&update.died);
+        self.index.remove(update.died);
         debug_assert!(
             any_planted()
                 || commit.cells.iter().all(|changed| self.contains_its_dots(&changed.key)),

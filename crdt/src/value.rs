@@ -30,7 +30,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-pub(crate) use bytes::SharedBytes;
+pub(crate) use bytes::{KEY_INLINE_BYTES, SharedBytes, VALUE_INLINE_BYTES};
 pub(crate) use hex::{hex, unhex};
 pub use int::{Int, IntOutOfRange};
 pub use item::{Item, MapKey};
@@ -61,7 +61,7 @@ pub const MAX_DEPTH: u32 = 64;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Value(SharedBytes);
+pub struct Value(SharedBytes<VALUE_INLINE_BYTES>);
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -77,6 +77,12 @@ impl<K: CellKey, V: CellValue> View<K, V> {
         self.cells.neighbours(key)
     }
 
+    /// The neighbours of a key that has just come.
+    pub(crate) fn neighbours_if(&self, is_new: bool, key: &K) -> [Option<K>; 2] {
+        let (below, above) = if is_new { self.neighbours(key) } else { (None, None) };
+        [below.cloned(), above.cloned()]
+    }
+
     /// The number of cells, those that hold only tombstones included.
     pub fn cell_count(&self) -> usize {
         self.cells.len()

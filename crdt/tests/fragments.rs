@@ -12,7 +12,7 @@ use rejoin_crdt::{
 type State = Store<Key, Value>;
 
 fn key(number: usize) -> Key {
-    Key::new(&("records", number as u64).into_path(), TypeTag::Register).unwrap()
+    Key::new(("records", number as u64).into_path(), TypeTag::Register).unwrap()
 }
 
 /// A replica that has written every record once.

@@ -52,7 +52,7 @@ fn damaged(document: &Document, damage: impl FnOnce(&mut State)) -> Document {
 }
 
 fn title() -> Key {
-    Key::new(&"title".into_path(), TypeTag::Register).unwrap()
+    Key::new("title".into_path(), TypeTag::Register).unwrap()
 }
 
 #[test]

@@ -13,7 +13,7 @@ use rejoin_crdt::{
 const A: ReplicaId = ReplicaId::from_u128(1);
 
 fn key(number: u32) -> Key {
-    Key::new(&("records", number).into_path(), TypeTag::Register).unwrap()
+    Key::new(("records", number).into_path(), TypeTag::Register).unwrap()
 }
 
 fn write(store: &mut Store<Key, Value>, numbers: impl Iterator<Item = u32>, len: usize) {

@@ -21,12 +21,12 @@ fn transact(
 fn a_damaged_range_is_neither_written_nor_deleted_and_the_rest_is() {
     let mut document = Document::default();
     let write = |tx: &mut Tx<'_>, shop: &str| {
-        (0..60_u64).try_for_each(|row| tx.register((shop, row)).set(row).map(drop))
+        (0..200_u64).try_for_each(|row| tx.register((shop, row)).set(row).map(drop))
     };
     transact(&mut document, |tx| write(tx, "berlin")).unwrap();
     transact(&mut document, |tx| write(tx, "lima")).unwrap();
     document.store().view().fingerprint(&KeyRange::full());
-    let key = |row: u64| Key::new(&("berlin", row).into_path(), TypeTag::Register).unwrap();
+    let key = |row: u64| Key::new(("berlin", row).into_path(), TypeTag::Register).unwrap();
     let stamp = |entry: &mut Entry<_>| {
         if let Entry::Value { hlc, .. } = entry {
             *hlc = Hlc::new(77, 0);

@@ -29,7 +29,7 @@ fn cell(
     entry: Entry<Value>,
     kept: Vec<Dot>,
 ) -> DeltaCell<Key, Value> {
-    let key = Key::new(&path.into_path(), TypeTag::Register).unwrap();
+    let key = Key::new(path.into_path(), TypeTag::Register).unwrap();
     DeltaCell { key, fresh: smallvec![(dot, entry)], kept }
 }
 

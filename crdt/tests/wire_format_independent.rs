@@ -358,7 +358,7 @@ fn vector_of(components: &[(ReplicaId, u64)]) -> VersionVector {
 }
 
 fn key(path: impl IntoPath) -> Key {
-    Key::new(&path.into_path(), TypeTag::Register).unwrap()
+    Key::new(path.into_path(), TypeTag::Register).unwrap()
 }
 
 fn entry(seq: u64) -> Entry<Value> {
@@ -368,7 +368,7 @@ fn entry(seq: u64) -> Entry<Value> {
             let over = smallvec![Dot::new(A, seq % 7 + 1), Dot::new(B, 2)];
             Entry::Tombstone(Box::new(Tombstone { hlc, over }))
         }
-        2 => Entry::Slot(Slot { epoch: seq / 2, inc: seq * 1_000, dec: 7 }),
+        2 => Entry::Slot(Box::new(Slot { epoch: seq / 2, inc: seq * 1_000, dec: 7 })),
         3 => {
             let record = |seq| Record { seq, inc: 5 * seq, dec: 1 };
             Entry::Reset(Box::new(Reset { records: vec![(A, record(9)), (C, record(1))] }))

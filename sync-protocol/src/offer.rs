@@ -161,7 +161,7 @@ mod tests {
         let cut = (1..bytes.len()).filter(|len| read_items(&bytes[..*len], 8).is_some());
         assert_eq!(cut.count(), 1, "only a whole item is one");
         let limits = Limits::default();
-        let cell = |name: &str| Key::new(&name.into_path(), TypeTag::Register).unwrap();
+        let cell = |name: &str| Key::new(name.into_path(), TypeTag::Register).unwrap();
         let keys: BTreeSet<Key> = [cell("a"), cell("b")].into_iter().collect();
         assert_eq!(read_keys(&put_keys(&keys), &limits), Some(keys));
         assert_eq!((read_keys(&[5, 1], &limits), read_hashes(&[0; 17])), (None, None));

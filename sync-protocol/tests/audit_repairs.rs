@@ -171,7 +171,7 @@ fn what_a_range_tombstone_has_seen_does_not_come_back_anywhere_in_its_range() {
 #[test]
 fn an_older_slot_of_a_counter_gives_way_to_the_newer_one() {
     let mut net = Net::new(2);
-    let key = Key::new(&("counts", 1).into_path(), TypeTag::Counter).unwrap();
+    let key = Key::new(("counts", 1).into_path(), TypeTag::Counter).unwrap();
     change(&mut net.sites[0], |tx| count(tx, &key));
     let [(dot, entry)] = &entries(&net.sites[0].store, &key)[..] else { panic!() };
     change(&mut net.sites[0], |tx| count(tx, &key));

@@ -22,7 +22,7 @@ const TYPES: [TypeTag; 3] = [TypeTag::Register, TypeTag::Counter, TypeTag::Bound
 fn change(site: &mut Site, random: &mut Random, stamp: u64) {
     let mut tx = Transaction::new(&site.store, site.id.unwrap(), Hlc::new(stamp, 0));
     let (number, tag) = (u32::try_from(random.below(3)).unwrap(), TYPES[random.below(3)]);
-    let key = Key::new(&("records", number).into_path(), tag).unwrap();
+    let key = Key::new(("records", number).into_path(), tag).unwrap();
     let (choice, amount) = (random.below(5), 1 + random.below(9) as u64);
     // Some changes change nothing: who has no rights gives none away.
     let _ = match (choice, tag) {
@@ -51,13 +51,14 @@ fn variants(dot: Dot, entry: &Entry<Value>) -> Vec<(&'static str, Entry<Value>)>
             ]
         }
         Entry::Slot(slot) => {
+            let slot_of = |slot| Entry::Slot(Box::new(slot));
             let epoch = if slot.epoch < dot.seq { slot.epoch + 1 } else { slot.epoch - 1 };
             let mut variants = vec![
-                ("increments", Entry::Slot(Slot { inc: slot.inc + 1, ..*slot })),
-                ("decrements", Entry::Slot(Slot { dec: slot.dec + 1, ..*slot })),
+                ("increments", slot_of(Slot { inc: slot.inc + 1, ..**slot })),
+                ("decrements", slot_of(Slot { dec: slot.dec + 1, ..**slot })),
             ];
             if epoch > 0 {
-                variants.push(("epoch", Entry::Slot(Slot { epoch, ..*slot })));
+                variants.push(("epoch", slot_of(Slot { epoch, ..**slot })));
             }
             variants
         }

@@ -32,7 +32,7 @@ type Flipped = Vec<Dot>;
 fn cell_key(random: &mut Random) -> Key {
     let number = u32::try_from(random.below(6)).unwrap();
     let tag = if number < 4 { TypeTag::Register } else { TypeTag::Counter };
-    Key::new(&("records", number).into_path(), tag).unwrap()
+    Key::new(("records", number).into_path(), tag).unwrap()
 }
 
 /// One local change.

@@ -105,8 +105,8 @@ fn a_store_that_has_lost_a_value_gets_it_back_and_keeps_it_over_a_restart() {
     let mut state =
         wire::decode_delta(&whole.delta_since(&Context::default()).unwrap(), &Limits::default())
             .unwrap();
-    let lost = Key::new(&"key 3".into_path(), TypeTag::Register).unwrap();
-    let removed = Key::new(&"key 7".into_path(), TypeTag::Register).unwrap();
+    let lost = Key::new("key 3".into_path(), TypeTag::Register).unwrap();
+    let removed = Key::new("key 7".into_path(), TypeTag::Register).unwrap();
     state.parts[0].cells.retain(|cell| cell.key != lost && cell.key != removed);
     assert!(
         state.clone().validate(&Limits::default()).unwrap().authorise(&Authority::Full).is_ok()

@@ -74,9 +74,9 @@ pub(crate) fn is_contested(tag: TypeTag, cell: CellRef<'_, Value>) -> bool {
 impl DocumentView {
     /// The conflicts at and below a path, in key order: first concurrent values, then type clashes.
     pub fn conflicts(&self, path: impl IntoPath) -> impl Iterator<Item = Conflict> + '_ {
-        let path = path.into_path();
+        let path = path.encode();
         // A mixed path is remembered by its bare encoding, where the subtree of the root begins later.
-        let start = Key::bound(&path.encoded());
+        let start = Key::bound(path.as_bytes());
         let range = KeyRange::new(Some(start), Some(path.subtree().1));
         let (start, end) = range.bounds();
         let siblings = self.contested.range(start, end).filter_map(|(key, ())| self.siblings(key));

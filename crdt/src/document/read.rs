@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::cell::{CellRef, Sibling};
 use crate::document::{DocumentView, Tx};
-use crate::path::{Component, IntoPath, Key, Path, TypeTag};
+use crate::path::{Component, EncodedPath, IntoPath, Key, TypeTag};
 use crate::range::KeyRange;
 use crate::replica::ReplicaId;
 use crate::value::{DecodeError, Item, Value};
@@ -19,11 +19,16 @@ pub(crate) enum Source<'a> {
 type Cells<'a> = Box<dyn Iterator<Item = (&'a Key, CellRef<'a, Value>)> + 'a>;
 
 impl<'a> Source<'a> {
-    fn cell(self, path: &Path, tag: TypeTag) -> Option<CellRef<'a, Value>> {
+    fn cell(self, path: &EncodedPath, tag: TypeTag) -> Option<CellRef<'a, Value>> {
         self.cell_of(&Key::new(path, tag).ok()?)
     }
 
-    fn element(self, path: &Path, tag: TypeTag, element: &Value) -> Option<CellRef<'a, Value>> {
+    fn element(
+        self,
+        path: &EncodedPath,
+        tag: TypeTag,
+        element: &Value,
+    ) -> Option<CellRef<'a, Value>> {
         self.cell_of(&Key::element(path, element.as_bytes(), tag).ok()?)
     }
 
@@ -77,7 +82,7 @@ pub(crate) fn read<'a>(
         | TypeTag::RegisterLwwDelete
         | TypeTag::MaxRegister
         | TypeTag::MinRegister) => {
-            let resolved = view.and_then(|view| view.resolved(&key.path(), tag, cell));
+            let resolved = view.and_then(|view| view.resolved(|| key.path(), tag, cell));
             match resolved {
                 Some(value) => Some(Reading::Resolved(value)),
                 None => winner(tag, cell).map(|s| Reading::Value(s.value)),
@@ -129,7 +134,7 @@ fn element_of(key: &Key) -> Option<Value> {
 #[derive(Clone, Debug)]
 pub struct Register<'a> {
     pub(crate) source: Source<'a>,
-    pub(crate) path: Path,
+    pub(crate) path: EncodedPath,
     pub(crate) tag: TypeTag,
 }
 
@@ -148,7 +153,7 @@ impl<'a> Register<'a> {
     pub fn value(&self) -> Option<Value> {
         let cell = self.source.cell(&self.path, self.tag)?;
         if let Source::View(view) = self.source
-            && let Some(value) = view.resolved(&self.path, self.tag, cell)
+            && let Some(value) = view.resolved(|| self.path.decode(), self.tag, cell)
         {
             return Some(value);
         }
@@ -171,7 +176,7 @@ impl<'a> Register<'a> {
 #[derive(Clone, Debug)]
 pub struct MvRegister<'a> {
     pub(crate) source: Source<'a>,
-    pub(crate) path: Path,
+    pub(crate) path: EncodedPath,
 }
 
 impl<'a> MvRegister<'a> {
@@ -186,7 +191,7 @@ impl<'a> MvRegister<'a> {
 #[derive(Clone, Debug)]
 pub struct Flag<'a> {
     pub(crate) source: Source<'a>,
-    pub(crate) path: Path,
+    pub(crate) path: EncodedPath,
     pub(crate) tag: TypeTag,
 }
 
@@ -201,7 +206,7 @@ impl Flag<'_> {
 #[derive(Clone, Debug)]
 pub struct Counter<'a> {
     pub(crate) source: Source<'a>,
-    pub(crate) path: Path,
+    pub(crate) path: EncodedPath,
 }
 
 impl Counter<'_> {
@@ -215,7 +220,7 @@ impl Counter<'_> {
 #[derive(Clone, Debug)]
 pub struct Bounded<'a> {
     pub(crate) source: Source<'a>,
-    pub(crate) path: Path,
+    pub(crate) path: EncodedPath,
 }
 
 impl Bounded<'_> {
@@ -238,7 +243,7 @@ impl Bounded<'_> {
 #[derive(Clone, Debug)]
 pub struct Set<'a> {
     pub(crate) source: Source<'a>,
-    pub(crate) path: Path,
+    pub(crate) path: EncodedPath,
     pub(crate) tag: TypeTag,
 }
 
@@ -273,7 +278,7 @@ impl Set<'_> {
 #[derive(Clone, Debug)]
 pub struct Map<'a> {
     pub(crate) source: Source<'a>,
-    pub(crate) path: Path,
+    pub(crate) path: EncodedPath,
 }
 
 impl Map<'_> {
@@ -290,7 +295,7 @@ impl Map<'_> {
     /// The names directly below the map under which something is live, in order. Costs a walk over
     /// everything below.
     pub fn keys(&self) -> Vec<Component> {
-        let depth = self.path.components().len();
+        let depth = self.path.decode().components().len();
         let mut keys: Vec<Component> = Vec::new();
         for (key, cell) in self.source.range(self.path.subtree()) {
             if let Some(name) = key.path().components().get(depth)
@@ -327,44 +332,44 @@ impl DocumentView {
 
     /// The register that shows every concurrent value.
     pub fn mv_register(&self, path: impl IntoPath) -> MvRegister<'_> {
-        MvRegister { source: Source::View(self), path: path.into_path() }
+        MvRegister { source: Source::View(self), path: path.encode() }
     }
 
     /// The flag where enabling wins.
     pub fn flag(&self, path: impl IntoPath) -> Flag<'_> {
         let tag = TypeTag::EnableWinsFlag;
-        Flag { source: Source::View(self), path: path.into_path(), tag }
+        Flag { source: Source::View(self), path: path.encode(), tag }
     }
 
     /// The flag where disabling wins.
     pub fn disable_wins_flag(&self, path: impl IntoPath) -> Flag<'_> {
         let tag = TypeTag::DisableWinsFlag;
-        Flag { source: Source::View(self), path: path.into_path(), tag }
+        Flag { source: Source::View(self), path: path.encode(), tag }
     }
 
     /// The counter at a path.
     pub fn counter(&self, path: impl IntoPath) -> Counter<'_> {
-        Counter { source: Source::View(self), path: path.into_path() }
+        Counter { source: Source::View(self), path: path.encode() }
     }
 
     /// The counter at a path that never falls below zero.
     pub fn bounded(&self, path: impl IntoPath) -> Bounded<'_> {
-        Bounded { source: Source::View(self), path: path.into_path() }
+        Bounded { source: Source::View(self), path: path.encode() }
     }
 
     /// The set where adding wins.
     pub fn set(&self, path: impl IntoPath) -> Set<'_> {
-        Set { source: Source::View(self), path: path.into_path(), tag: TypeTag::SetElement }
+        Set { source: Source::View(self), path: path.encode(), tag: TypeTag::SetElement }
     }
 
     /// The set where removing wins.
     pub fn remove_wins_set(&self, path: impl IntoPath) -> Set<'_> {
-        Set { source: Source::View(self), path: path.into_path(), tag: TypeTag::RemoveWinsElement }
+        Set { source: Source::View(self), path: path.encode(), tag: TypeTag::RemoveWinsElement }
     }
 
     /// The map at a path: everything below it.
     pub fn map(&self, path: impl IntoPath) -> Map<'_> {
-        Map { source: Source::View(self), path: path.into_path() }
+        Map { source: Source::View(self), path: path.encode() }
     }
 
     /// Everything live at and below a path, in key order, one entry per cell, without copying values.
@@ -372,7 +377,7 @@ impl DocumentView {
         &'a self,
         path: impl IntoPath,
     ) -> impl DoubleEndedIterator<Item = (&'a Key, Reading<'a>)> + 'a {
-        let (start, end) = path.into_path().subtree();
+        let (start, end) = path.encode().subtree();
         self.cells_between(KeyRange::new(Some(start), Some(end)))
     }
 
@@ -382,8 +387,8 @@ impl DocumentView {
         &'a self,
         range: std::ops::Range<P>,
     ) -> impl DoubleEndedIterator<Item = (&'a Key, Reading<'a>)> + 'a {
-        let start = range.start.into_path().start();
-        let end = range.end.into_path().start();
+        let start = range.start.encode().start();
+        let end = range.end.encode().start();
         self.cells_between(KeyRange::new(Some(start), Some(end)))
     }
 
@@ -393,7 +398,7 @@ impl DocumentView {
         key: &Key,
         path: impl IntoPath,
     ) -> impl DoubleEndedIterator<Item = (&'a Key, Reading<'a>)> + 'a {
-        let (start, end) = path.into_path().subtree();
+        let (start, end) = path.encode().subtree();
         let mut next = key.as_bytes().to_vec();
         next.push(0);
         let start = start.max(Key::bound(&next));
@@ -403,7 +408,7 @@ impl DocumentView {
     /// What a reader finds at a path, by a fixed priority of types (the order of [`TypeTag`]): the
     /// first cell with something live. Type clashes are listed by [`Self::conflicts`].
     pub fn get(&self, path: impl IntoPath) -> Option<(TypeTag, Reading<'_>)> {
-        let (start, end) = path.into_path().own_cells();
+        let (start, end) = path.encode().own_cells();
         let (key, reading) = self.cells_between(KeyRange::new(Some(start), Some(end))).next()?;
         Some((key.tag()?, reading))
     }
@@ -416,7 +421,7 @@ impl DocumentView {
     }
 
     fn register_of(&self, path: impl IntoPath, tag: TypeTag) -> Register<'_> {
-        Register { source: Source::View(self), path: path.into_path(), tag }
+        Register { source: Source::View(self), path: path.encode(), tag }
     }
 }
 

@@ -109,7 +109,7 @@ impl Document {
         let mut tx = Transaction::new(&self.store, own, hlc);
         for key in commit.cells.iter().map(|changed| &changed.key) {
             if let Some((tag, cell)) = key.tag().zip(view.cells().cell(key))
-                && let Some(value) = view.resolved(&key.path(), tag, cell)
+                && let Some(value) = view.resolved(|| key.path(), tag, cell)
             {
                 tx.write(key, value);
             }

@@ -10,7 +10,7 @@ use crate::dot::Dot;
 use crate::entry::Entry;
 use crate::hlc::Hlc;
 use crate::limits::Limits;
-use crate::path::{IntoPath, Key, KeyError, Path, TypeTag};
+use crate::path::{EncodedPath, IntoPath, Key, KeyError, Path, TypeTag};
 use crate::range::KeyRange;
 use crate::replica::ReplicaId;
 use crate::staged::Staged;
@@ -205,11 +205,11 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// When a bounded counter lies there; nothing was changed.
     pub fn delete(&mut self, path: impl IntoPath) -> Result<usize, WriteError> {
-        let path = path.into_path();
+        let path = path.encode();
         let (start, end) = path.subtree();
         let range = KeyRange::new(Some(start), Some(end));
         if self.inner.store().quarantine().iter().any(|damaged| damaged.meets(&range)) {
-            return Err(WriteError::Quarantined { path });
+            return Err(WriteError::Quarantined { path: path.decode() });
         }
         let mut live = self.inner.range(&range).filter(|(_, cell)| cell.is_live());
         let (first, second) = (live.next(), live.next());
@@ -277,13 +277,13 @@ impl<'a> Tx<'a> {
         self.inner.write_over(&key, seen, value).ok_or_else(changed)
     }
 
-    pub(super) fn key(&self, path: &Path, tag: TypeTag) -> Result<Key, WriteError> {
+    pub(super) fn key(&self, path: impl IntoPath, tag: TypeTag) -> Result<Key, WriteError> {
         self.checked(Key::new(path, tag)?)
     }
 
     pub(super) fn element(
         &self,
-        path: &Path,
+        path: &EncodedPath,
         tag: TypeTag,
         element: &Value,
     ) -> Result<Key, WriteError> {

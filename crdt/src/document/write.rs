@@ -10,64 +10,64 @@ use crate::document::read::{Bounded, Counter, Flag, Map, MvRegister, Register, S
 use crate::document::{Tx, WriteError};
 use crate::dot::Dot;
 use crate::path::Key;
-use crate::path::{IntoPath, Path, TypeTag};
+use crate::path::{EncodedPath, IntoPath, TypeTag};
 use crate::replica::ReplicaId;
 use crate::value::Value;
 
 impl<'a> Tx<'a> {
     /// The last-writer-wins register at a path.
     pub fn register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
-        RegisterMut { path: path.into_path(), tag: TypeTag::Register, tx: self }
+        RegisterMut { path: path.encode(), tag: TypeTag::Register, tx: self }
     }
 
     /// The last-writer-wins register whose deletion competes by time.
     pub fn lww_delete_register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
-        RegisterMut { path: path.into_path(), tag: TypeTag::RegisterLwwDelete, tx: self }
+        RegisterMut { path: path.encode(), tag: TypeTag::RegisterLwwDelete, tx: self }
     }
 
     /// The register that keeps the greatest value.
     pub fn max_register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
-        RegisterMut { path: path.into_path(), tag: TypeTag::MaxRegister, tx: self }
+        RegisterMut { path: path.encode(), tag: TypeTag::MaxRegister, tx: self }
     }
 
     /// The register that keeps the least value.
     pub fn min_register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
-        RegisterMut { path: path.into_path(), tag: TypeTag::MinRegister, tx: self }
+        RegisterMut { path: path.encode(), tag: TypeTag::MinRegister, tx: self }
     }
 
     /// The register that shows every concurrent value.
     pub fn mv_register(&mut self, path: impl IntoPath) -> RegisterMut<'_, 'a> {
-        RegisterMut { path: path.into_path(), tag: TypeTag::MvRegister, tx: self }
+        RegisterMut { path: path.encode(), tag: TypeTag::MvRegister, tx: self }
     }
 
     /// The flag where enabling wins.
     pub fn flag(&mut self, path: impl IntoPath) -> FlagMut<'_, 'a> {
-        FlagMut { path: path.into_path(), tag: TypeTag::EnableWinsFlag, tx: self }
+        FlagMut { path: path.encode(), tag: TypeTag::EnableWinsFlag, tx: self }
     }
 
     /// The flag where disabling wins.
     pub fn disable_wins_flag(&mut self, path: impl IntoPath) -> FlagMut<'_, 'a> {
-        FlagMut { path: path.into_path(), tag: TypeTag::DisableWinsFlag, tx: self }
+        FlagMut { path: path.encode(), tag: TypeTag::DisableWinsFlag, tx: self }
     }
 
     /// The counter at a path.
     pub fn counter(&mut self, path: impl IntoPath) -> CounterMut<'_, 'a> {
-        CounterMut { path: path.into_path(), tx: self }
+        CounterMut { path: path.encode(), tx: self }
     }
 
     /// The counter at a path that never falls below zero.
     pub fn bounded(&mut self, path: impl IntoPath) -> BoundedMut<'_, 'a> {
-        BoundedMut { path: path.into_path(), tx: self }
+        BoundedMut { path: path.encode(), tx: self }
     }
 
     /// The set where adding wins.
     pub fn set(&mut self, path: impl IntoPath) -> SetMut<'_, 'a> {
-        SetMut { path: path.into_path(), tag: TypeTag::SetElement, tx: self }
+        SetMut { path: path.encode(), tag: TypeTag::SetElement, tx: self }
     }
 
     /// The set where removing wins.
     pub fn remove_wins_set(&mut self, path: impl IntoPath) -> SetMut<'_, 'a> {
-        SetMut { path: path.into_path(), tag: TypeTag::RemoveWinsElement, tx: self }
+        SetMut { path: path.encode(), tag: TypeTag::RemoveWinsElement, tx: self }
     }
 
     /// The map at a path.
@@ -75,7 +75,7 @@ impl<'a> Tx<'a> {
     /// # Errors
     /// When nothing below the path could be a key.
     pub fn map(&mut self, path: impl IntoPath) -> Result<MapMut<'_, 'a>, WriteError> {
-        let path = path.into_path();
+        let path = path.encode();
         self.key(&path, TypeTag::MapMarker)?;
         Ok(MapMut { path, tx: self })
     }
@@ -85,7 +85,7 @@ impl<'a> Tx<'a> {
 #[derive(Debug)]
 pub struct RegisterMut<'t, 'a> {
     tx: &'t mut Tx<'a>,
-    path: Path,
+    path: EncodedPath,
     tag: TypeTag,
 }
 
@@ -108,7 +108,7 @@ impl RegisterMut<'_, '_> {
         Ok(match self.tag {
             TypeTag::MaxRegister => self.tx.inner.write_maximum(&key, value),
             TypeTag::MinRegister => self.tx.inner.write_minimum(&key, value),
-            _ => self.tx.inner.write(&key, value),
+            _ => self.tx.inner.overwrite(key, value),
         })
     }
 
@@ -171,7 +171,7 @@ impl RegisterMut<'_, '_> {
 #[derive(Debug)]
 pub struct FlagMut<'t, 'a> {
     tx: &'t mut Tx<'a>,
-    path: Path,
+    path: EncodedPath,
     tag: TypeTag,
 }
 
@@ -183,7 +183,7 @@ impl FlagMut<'_, '_> {
     pub fn enable(&mut self) -> Result<Dot, WriteError> {
         let key = self.tx.key(&self.path, self.tag)?;
         let value = self.tx.value(true)?;
-        Ok(self.tx.inner.write(&key, value))
+        Ok(self.tx.inner.overwrite(key, value))
     }
 
     /// Disables the flag. Returns whether that made a change to send: a flag where enabling wins and
@@ -212,7 +212,7 @@ impl FlagMut<'_, '_> {
 #[derive(Debug)]
 pub struct CounterMut<'t, 'a> {
     tx: &'t mut Tx<'a>,
-    path: Path,
+    path: EncodedPath,
 }
 
 impl CounterMut<'_, '_> {
@@ -246,7 +246,7 @@ impl CounterMut<'_, '_> {
 #[derive(Debug)]
 pub struct BoundedMut<'t, 'a> {
     tx: &'t mut Tx<'a>,
-    path: Path,
+    path: EncodedPath,
 }
 
 impl BoundedMut<'_, '_> {
@@ -293,7 +293,7 @@ impl BoundedMut<'_, '_> {
 #[derive(Debug)]
 pub struct SetMut<'t, 'a> {
     tx: &'t mut Tx<'a>,
-    path: Path,
+    path: EncodedPath,
     tag: TypeTag,
 }
 
@@ -307,7 +307,7 @@ impl SetMut<'_, '_> {
         let key = self.tx.element(&self.path, self.tag, &element)?;
         // The element is in the key; the entry only says that it is there.
         let present = self.tx.value(())?;
-        Ok(self.tx.inner.write(&key, present))
+        Ok(self.tx.inner.overwrite(key, present))
     }
 
     /// Removes an element. Returns whether that made a change to send: removing what is not there
@@ -337,7 +337,7 @@ impl SetMut<'_, '_> {
 #[derive(Debug)]
 pub struct MapMut<'t, 'a> {
     tx: &'t mut Tx<'a>,
-    path: Path,
+    path: EncodedPath,
 }
 
 impl<'a> MapMut<'_, 'a> {
@@ -348,7 +348,7 @@ impl<'a> MapMut<'_, 'a> {
     pub fn create(&mut self) -> Result<Dot, WriteError> {
         let key = self.tx.key(&self.path, TypeTag::MapMarker)?;
         let marker = self.tx.value(())?;
-        Ok(self.tx.inner.write(&key, marker))
+        Ok(self.tx.inner.overwrite(key, marker))
     }
 
     /// Deletes the map and everything below it that is seen; see [`Tx::delete`].

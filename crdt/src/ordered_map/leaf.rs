@@ -47,26 +47,30 @@ impl<K, C> Leaf<K, C> {
     }
 
     pub(super) fn insert(&mut self, at: usize, key: K, cell: C) -> &mut C {
+        make_room(&mut self.keys);
+        make_room(&mut self.cells);
         self.keys.insert(at, key);
         self.cells.insert_mut(at, cell)
     }
 
     pub(super) fn remove(&mut self, at: usize) -> C {
         self.keys.remove(at);
-        self.cells.remove(at)
+        give_room_back(&mut self.keys);
+        let cell = self.cells.remove(at);
+        give_room_back(&mut self.cells);
+        cell
     }
 
     pub(super) fn extend(&mut self, right: Self) {
+        self.keys.reserve_exact(right.len());
+        self.cells.reserve_exact(right.len());
         self.keys.extend(right.keys);
         self.cells.extend(right.cells);
     }
 
-    /// Moves the entries from `at` on to a leaf that can grow to `fanout` entries.
-    pub(super) fn split_off(&mut self, at: usize, fanout: usize) -> Self {
-        Self {
-            keys: split_off(&mut self.keys, at, fanout),
-            cells: split_off(&mut self.cells, at, fanout),
-        }
+    /// Moves the entries from `at` on to a leaf of their own.
+    pub(super) fn split_off(&mut self, at: usize) -> Self {
+        Self { keys: split_off(&mut self.keys, at), cells: split_off(&mut self.cells, at) }
     }
 }
 
@@ -102,16 +106,35 @@ pub(super) fn partition_point<T>(items: &[T], before: impl Fn(&T) -> bool) -> us
     skipped + items[skipped..].iter().take_while(|item| before(item)).count()
 }
 
-/// `Vec::split_off`, with room in the new part to grow to a full node.
-pub(super) fn split_off<T>(items: &mut Vec<T>, at: usize, capacity: usize) -> Vec<T> {
-    let mut right = Vec::with_capacity(capacity);
+/// How many items a vector grows by. Leaves hold most of the memory of a map: doubling them would leave a
+/// quarter of it empty.
+const STEP: usize = 4;
+
+/// Makes room for one more item.
+pub(super) fn make_room<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact(STEP);
+    }
+}
+
+/// Gives back what removals have left empty, in steps as well.
+fn give_room_back<T>(items: &mut Vec<T>) {
+    if items.capacity() > items.len() + 2 * STEP {
+        items.shrink_to(items.len() + STEP);
+    }
+}
+
+/// `Vec::split_off`, with some room in both parts and no more.
+pub(super) fn split_off<T>(items: &mut Vec<T>, at: usize) -> Vec<T> {
+    let mut right = Vec::with_capacity(items.len() - at + STEP);
     right.extend(items.drain(at..));
+    items.shrink_to(at + STEP);
     right
 }
 
 /// A copy with some room, since the next thing to happen to it is a write.
 pub(super) fn copy<T: Clone>(items: &[T]) -> Vec<T> {
-    let mut copy = Vec::with_capacity(items.len().next_power_of_two());
+    let mut copy = Vec::with_capacity(items.len() + STEP);
     copy.extend_from_slice(items);
     copy
 }

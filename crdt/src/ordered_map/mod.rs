@@ -37,7 +37,7 @@ pub(crate) use range::Range;
 /// 16 / 32 / 64: random insert 862 / 742 / 719, sorted insert 147 / 127 / 129, insert while a
 /// snapshot is held 2563 / 2254 / 2787. The last also clones a leaf's cells, which is dearer when
 /// they own memory, and a write makes the next sum measure a whole leaf: hence not 64.
-const FANOUT: usize = 32;
+const FANOUT: usize = 64;
 
 /// A commutative sum over entries, cached per subtree of an [`OrderedMap`].
 ///

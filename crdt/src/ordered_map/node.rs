@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use smallvec::SmallVec;
 
 use super::Aggregate;
-use super::leaf::{Leaf, copy, partition_point, split_off};
+use super::leaf::{Leaf, copy, make_room, partition_point, split_off};
 
 /// The child taken at each level from the root down. Eight levels hold 8^8 entries at the least.
 type Path = SmallVec<[usize; 8]>;
@@ -304,15 +304,16 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
     ) -> Option<Child<K, C, S>> {
         let cut = |len: usize| if appending { len - 1 } else { len / 2 };
         match Self::touch(node) {
-            Body::Leaf(leaf) => Child::leaf(leaf.split_off(cut(leaf.len()), fanout)),
+            Body::Leaf(leaf) => Child::leaf(leaf.split_off(cut(leaf.len()))),
             Body::Inner(children) => {
                 let (at, rest) = step(path);
                 let right = Self::split(&mut children[at].node, rest, fanout, appending)?;
+                make_room(children);
                 children.insert(at + 1, right);
                 if children.len() <= fanout {
                     return None;
                 }
-                Child::inner(split_off(children, cut(children.len()), fanout + 1))
+                Child::inner(split_off(children, cut(children.len())))
             }
         }
     }
@@ -341,7 +342,7 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
             (Body::Leaf(leaf), Body::Leaf(more)) => {
                 leaf.extend(more);
                 let half = leaf.len() / 2;
-                (leaf.len() > fanout).then(|| Child::leaf(leaf.split_off(half, fanout)))?
+                (leaf.len() > fanout).then(|| Child::leaf(leaf.split_off(half)))?
             }
             (Body::Inner(children), Body::Inner(mut more)) => {
                 if let Some(first) = more.first_mut() {
@@ -349,8 +350,7 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
                 }
                 children.extend(more);
                 let half = children.len() / 2;
-                (children.len() > fanout)
-                    .then(|| Child::inner(split_off(children, half, fanout + 1)))?
+                (children.len() > fanout).then(|| Child::inner(split_off(children, half)))?
             }
             (_, body) => Some(Child { low: right.low, node: Arc::new(Self::new(body)) }),
         }

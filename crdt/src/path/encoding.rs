@@ -21,6 +21,7 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::{Component, KeyError};
@@ -55,13 +56,16 @@ const TERMINATOR: u8 = 0x00;
 /// longer text sorts behind a shorter one and whatever is below it.
 pub(super) const ESCAPE: u8 = 0xff;
 
+/// What is written to: few keys are longer.
+pub(super) type Bytes = SmallVec<[u8; 40]>;
+
 /// Appends the encoding of one component.
-pub(super) fn put_component(out: &mut Vec<u8>, component: &Component) {
+pub(super) fn put_component(out: &mut Bytes, component: &Component) {
     match component {
         Component::Bool(truth) => out.push(if *truth { TRUE } else { FALSE }),
         Component::Int(number) => put_int(out, *number),
-        Component::Str(text) => put_escaped(out, STR, text.as_bytes()),
-        Component::Bytes(bytes) => put_escaped(out, BYTES, bytes),
+        Component::Str(text) => put_text(out, text),
+        Component::Bytes(bytes) => put_bytes(out, bytes),
         Component::Uuid(uuid) => {
             out.push(UUID);
             out.extend_from_slice(uuid.as_bytes());
@@ -69,12 +73,22 @@ pub(super) fn put_component(out: &mut Vec<u8>, component: &Component) {
     }
 }
 
+/// Appends the encoding of text.
+pub(super) fn put_text(out: &mut Bytes, text: &str) {
+    put_escaped(out, STR, text.as_bytes());
+}
+
+/// Appends the encoding of bytes.
+pub(super) fn put_bytes(out: &mut Bytes, bytes: &[u8]) {
+    put_escaped(out, BYTES, bytes);
+}
+
 /// Appends the encoding of a set element, given the canonical bytes of its value.
-pub(super) fn put_element(out: &mut Vec<u8>, element: &[u8]) {
+pub(super) fn put_element(out: &mut Bytes, element: &[u8]) {
     put_escaped(out, ELEMENT, element);
 }
 
-fn put_int(out: &mut Vec<u8>, number: Int) {
+fn put_int(out: &mut Bytes, number: Int) {
     let (negative, magnitude) = number.sign_and_magnitude();
     let bytes = magnitude.to_be_bytes();
     let significant = bytes.iter().skip_while(|byte| **byte == 0);
@@ -84,17 +98,21 @@ fn put_int(out: &mut Vec<u8>, number: Int) {
         out.extend(significant.map(|byte| !byte));
     } else {
         out.push(ZERO + width);
-        out.extend(significant);
+        out.extend(significant.copied());
     }
 }
 
-fn put_escaped(out: &mut Vec<u8>, first: u8, content: &[u8]) {
+fn put_escaped(out: &mut Bytes, first: u8, content: &[u8]) {
     out.push(first);
-    for byte in content {
-        out.push(*byte);
-        if *byte == 0 {
-            out.push(ESCAPE);
+    if content.contains(&TERMINATOR) {
+        for byte in content {
+            out.push(*byte);
+            if *byte == TERMINATOR {
+                out.push(ESCAPE);
+            }
         }
+    } else {
+        out.extend_from_slice(content);
     }
     out.push(TERMINATOR);
 }

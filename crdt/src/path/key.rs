@@ -9,10 +9,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::encoding::{AFTER_RESERVED, Part, Parts, RESERVED, element_offset, put_element};
-use super::{Path, TypeTag};
+use super::encoding::{AFTER_RESERVED, Bytes, Part, Parts, RESERVED};
+use super::encoding::{element_offset, put_element};
+use super::{IntoPath, Path, TypeTag};
 use crate::range::KeyRange;
-use crate::value::{DEFAULT_DEPTH, SharedBytes, ValueError, check_canonical, hex};
+use crate::value::{
+    DEFAULT_DEPTH, KEY_INLINE_BYTES, SharedBytes, ValueError, check_canonical, hex,
+};
 
 /// The name of one cell, cheap to clone and ordered by its bytes.
 ///
@@ -20,7 +23,7 @@ use crate::value::{DEFAULT_DEPTH, SharedBytes, ValueError, check_canonical, hex}
 /// the methods that look inside answer without meaning, and without panic.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Key(SharedBytes);
+pub struct Key(SharedBytes<KEY_INLINE_BYTES>);
 
 impl Key {
     /// The cell of a data type at a path.
@@ -28,13 +31,11 @@ impl Key {
     /// # Errors
     ///
     /// [`KeyError::SetWithoutElement`] for the types of set elements, see [`Key::element`].
-    pub fn new(path: &Path, tag: TypeTag) -> Result<Key, KeyError> {
+    pub fn new(path: impl IntoPath, tag: TypeTag) -> Result<Key, KeyError> {
         if tag.is_set_element() {
             return Err(KeyError::SetWithoutElement);
         }
-        let mut bytes = path.encoded();
-        bytes.push(tag.to_byte());
-        Ok(Key::bound(&bytes))
+        Ok(Key::tagged(path.encode().into_bytes(), tag))
     }
 
     /// The cell of an element of the set at a path. `element` is the canonical bytes of its value.
@@ -43,8 +44,8 @@ impl Key {
     ///
     /// [`KeyError::ElementWithoutSet`] unless `tag` is a type of set elements;
     /// [`KeyError::Element`] when the bytes are not a canonical value.
-    pub fn element(path: &Path, element: &[u8], tag: TypeTag) -> Result<Key, KeyError> {
-        let mut bytes = path.encoded();
+    pub fn element(path: impl IntoPath, element: &[u8], tag: TypeTag) -> Result<Key, KeyError> {
+        let mut bytes = path.encode().into_bytes();
         let at = bytes.len();
         if !tag.is_set_element() {
             return Err(KeyError::ElementWithoutSet { at });
@@ -52,15 +53,18 @@ impl Key {
         check_canonical(element, DEFAULT_DEPTH)
             .map_err(|source| KeyError::Element { at, source })?;
         put_element(&mut bytes, element);
-        bytes.push(tag.to_byte());
-        Ok(Key::bound(&bytes))
+        Ok(Key::tagged(bytes, tag))
     }
 
     /// The cell of a data type at a path among the reserved keys. It is no cell of that path: what the
     /// document keeps for itself lies apart from everything that a path names.
     pub(crate) fn reserved(path: &Path, tag: TypeTag) -> Key {
-        let mut bytes = vec![RESERVED];
-        path.encode_into(&mut bytes);
+        let mut bytes = path.encode().into_bytes();
+        bytes.insert(0, RESERVED);
+        Key::tagged(bytes, tag)
+    }
+
+    fn tagged(mut bytes: Bytes, tag: TypeTag) -> Key {
         bytes.push(tag.to_byte());
         Key::bound(&bytes)
     }

@@ -13,12 +13,12 @@ fn from_bytes(bytes: &[u8]) -> Result<Key, KeyError> {
 }
 
 fn key(path: impl IntoPath, tag: TypeTag) -> Key {
-    Key::new(&path.into_path(), tag).unwrap()
+    Key::new(path, tag).unwrap()
 }
 
 fn element(path: impl IntoPath, item: impl Into<Item>, tag: TypeTag) -> Key {
     let value = Value::from_item(&item.into()).unwrap();
-    Key::element(&path.into_path(), value.as_bytes(), tag).unwrap()
+    Key::element(path, value.as_bytes(), tag).unwrap()
 }
 
 /// Few different short strings, with the bytes that escaping and order could get wrong.
@@ -437,8 +437,8 @@ quickcheck::quickcheck! {
 fn assert_accepted_iff_made_again(bytes: &[u8]) -> bool {
     let position = Key::bound(bytes.strip_prefix(b"\0").unwrap_or(bytes));
     let again = match (position.element_bytes(), position.tag()) {
-        (None, Some(tag)) => Key::new(&position.path(), tag).ok(),
-        (Some(element), Some(tag)) => Key::element(&position.path(), &element, tag).ok(),
+        (None, Some(tag)) => Key::new(position.path(), tag).ok(),
+        (Some(element), Some(tag)) => Key::element(position.path(), &element, tag).ok(),
         (_, None) => None,
     };
     let unchanged = again.is_some_and(|key| key == position);

@@ -172,7 +172,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.view.cells.remove(&key);
         }
         index.take(&key, turnover, &self.view.lives);
-        collected.commit.cells.push(ChangedCell { key, is_new: false, dots });
+        collected.commit.cells.push(ChangedCell::of_old(key, dots));
     }
 }
 

@@ -23,7 +23,7 @@ use crate::planted::{Bug, any_planted, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
 use crate::replica::ReplicaId;
-use crate::store::{ChangedCell, Commit, IndexUpdate, Store};
+use crate::store::{Commit, IndexUpdate, Store};
 use crate::version_vector::Ahead;
 use crate::view::{CellKey, CellValue};
 
@@ -261,10 +261,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if cell.is_empty() {
             self.view.cells.remove(&sent.key);
         }
-        if !turnover.is_empty() {
-            index.take(&sent.key, turnover, &self.view.lives);
-            commit.cells.push(ChangedCell { key: sent.key.clone(), is_new, dots });
-        }
+        self.note(sent.key.clone(), dots, is_new, turnover, index, commit);
     }
 
     /// The cells with a dot beyond the base of a part of differing cells that it does not list. Its sender

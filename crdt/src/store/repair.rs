@@ -229,7 +229,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             cell.replace(LocalDot { life, seq: dot.seq }, entry, lives);
         }
         self.removals.note(key, held, cell.holds_removal());
-        let changed = ChangedCell { key: key.clone(), is_new: false, dots: cell.len() };
+        let changed = ChangedCell::of_old(key.clone(), cell.len());
         repaired.commit.cells.push(changed);
     }
 
@@ -266,7 +266,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.view.cells.remove(key);
         }
         index.take(key, turnover, &self.view.lives);
-        repaired.commit.cells.push(ChangedCell { key: key.clone(), is_new, dots });
+        let neighbours = self.view.neighbours_if(is_new, key);
+        repaired.commit.cells.push(ChangedCell { key: key.clone(), is_new, dots, neighbours });
     }
 
     /// Whether another cell holds `dot`. Resets share their dot.

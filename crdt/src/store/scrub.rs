@@ -14,7 +14,7 @@
 //! The store is suspect meanwhile, and the quarantine ends with the suspicion: when an audit has found it
 //! equal to another one.
 //!
-//! A leaf of the ordered map is the grain, some thirty cells. What this cannot find is damage from before the
+//! A leaf of the ordered map is the grain, some forty cells. What this cannot find is damage from before the
 //! first sum or before a write to the same leaf, in what a tombstone or a reset says beside its dot, in a range
 //! tombstone, in a version vector, or in the order of keys.
 

@@ -1,84 +1,96 @@
 //! Immutable bytes that are cheap to clone: short ones inline, long ones shared.
 //!
 //! Keys and values are cloned into indexes, deltas and views far more often than they are made.
-//! Most of them are short: `("users", 42, "name")` is a key of 16 bytes.
+//! Most keys are short: `("users", 42, "name")` is one of 16 bytes. Values are short or long, so what they
+//! take in place counts for more: a long one is one pointer, its length stands before its bytes.
 //!
 //! What must always hold: equality, order and hash are those of the byte slice.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::ByteBuf;
+use triomphe::ThinArc;
 
 /// What fits beside a length and the variant in three words.
-const INLINE_BYTES: usize = 22;
+pub(crate) const KEY_INLINE_BYTES: usize = 22;
+
+/// The same in two words.
+pub(crate) const VALUE_INLINE_BYTES: usize = 14;
+
+/// Bytes of which up to `INLINE` lie in place.
+#[derive(Clone)]
+pub(crate) struct SharedBytes<const INLINE: usize>(Repr<INLINE>);
 
 #[derive(Clone)]
-pub(crate) struct SharedBytes(Repr);
-
-#[derive(Clone)]
-enum Repr {
-    Inline { len: u8, bytes: [u8; INLINE_BYTES] },
-    Shared(Arc<[u8]>),
+enum Repr<const INLINE: usize> {
+    Inline { len: u8, bytes: [u8; INLINE] },
+    Shared(ThinArc<(), u8>),
 }
 
-impl SharedBytes {
+impl<const INLINE: usize> SharedBytes<INLINE> {
     pub(crate) fn as_slice(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or(bytes),
-            Repr::Shared(bytes) => bytes,
+            Repr::Shared(bytes) => &bytes.slice,
         }
     }
 }
 
-impl From<&[u8]> for SharedBytes {
+impl<const INLINE: usize> From<&[u8]> for SharedBytes<INLINE> {
     fn from(source: &[u8]) -> Self {
-        let mut bytes = [0; INLINE_BYTES];
+        let mut bytes = [0; INLINE];
         match (bytes.get_mut(..source.len()), u8::try_from(source.len())) {
             (Some(target), Ok(len)) => {
                 target.copy_from_slice(source);
                 SharedBytes(Repr::Inline { len, bytes })
             }
-            _ => SharedBytes(Repr::Shared(source.into())),
+            _ => SharedBytes(Repr::Shared(ThinArc::from_header_and_slice((), source))),
         }
     }
 }
 
-impl Serialize for SharedBytes {
+impl<const INLINE: usize> Serialize for SharedBytes<INLINE> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(self.as_slice())
     }
 }
 
-impl<'de> Deserialize<'de> for SharedBytes {
+impl<'de, const INLINE: usize> Deserialize<'de> for SharedBytes<INLINE> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self::from(ByteBuf::deserialize(deserializer)?.as_slice()))
     }
 }
 
-impl PartialEq for SharedBytes {
+impl<const INLINE: usize> PartialEq for SharedBytes<INLINE> {
     fn eq(&self, other: &Self) -> bool {
         self.as_slice() == other.as_slice()
     }
 }
 
-impl Eq for SharedBytes {}
+impl<const INLINE: usize> Eq for SharedBytes<INLINE> {}
 
-impl PartialOrd for SharedBytes {
+impl<const INLINE: usize> PartialOrd for SharedBytes<INLINE> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for SharedBytes {
+impl<const INLINE: usize> Ord for SharedBytes<INLINE> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_slice().cmp(other.as_slice())
+        match (&self.0, &other.0) {
+            // What is not used is zero, so that a beginning comes before what goes on, or is decided by the
+            // length. Two lengths that are known compare in a few words, without a call.
+            (Repr::Inline { len: a_len, bytes: a }, Repr::Inline { len: b_len, bytes: b }) => {
+                a.cmp(b).then(a_len.cmp(b_len))
+            }
+            _ => self.as_slice().cmp(other.as_slice()),
+        }
     }
 }
 
-impl Hash for SharedBytes {
+impl<const INLINE: usize> Hash for SharedBytes<INLINE> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_slice().hash(state);
     }
@@ -88,14 +100,20 @@ impl Hash for SharedBytes {
 mod tests {
     use super::*;
 
-    #[test]
-    fn bytes_take_three_words_and_keep_their_content_at_every_length() {
-        assert_eq!(size_of::<SharedBytes>(), 24);
+    fn keep_their_content_at_every_length<const INLINE: usize>() {
         for len in 0..64u8 {
             let source: Vec<u8> = (0..len).collect();
-            let bytes = SharedBytes::from(source.as_slice());
+            let bytes = SharedBytes::<INLINE>::from(source.as_slice());
             assert_eq!(bytes.as_slice(), source);
-            assert_eq!(matches!(bytes.0, Repr::Inline { .. }), usize::from(len) <= INLINE_BYTES);
+            assert_eq!(matches!(bytes.0, Repr::Inline { .. }), usize::from(len) <= INLINE);
         }
+    }
+
+    #[test]
+    fn bytes_take_three_words_or_two_and_keep_their_content() {
+        assert_eq!(size_of::<SharedBytes<KEY_INLINE_BYTES>>(), 24);
+        assert_eq!(size_of::<SharedBytes<VALUE_INLINE_BYTES>>(), 16);
+        keep_their_content_at_every_length::<KEY_INLINE_BYTES>();
+        keep_their_content_at_every_length::<VALUE_INLINE_BYTES>();
     }
 }

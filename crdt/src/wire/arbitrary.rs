@@ -189,7 +189,8 @@ impl Maker<'_> {
             }
             1 => {
                 let epoch = 1 + self.random.below(dot.seq);
-                Entry::Slot(Slot { epoch, inc: self.random.skewed(), dec: self.random.skewed() })
+                let (inc, dec) = (self.random.skewed(), self.random.skewed());
+                Entry::Slot(Box::new(Slot { epoch, inc, dec }))
             }
             2 => {
                 let mut reset = Reset::default();

@@ -12,8 +12,8 @@ use super::runs::{Column, ColumnWriter};
 use super::varint::{Reader, add_difference, difference, wide};
 use super::vectors::{Dictionary, DictionaryWriter};
 use super::weight::{
-    Budget, OVER_DOT_BYTES, RECORD_BYTES, RESET_BYTES, ROW_BYTES, SENT_BYTES, TOMBSTONE_BYTES,
-    content_bytes,
+    Budget, OVER_DOT_BYTES, RECORD_BYTES, RESET_BYTES, ROW_BYTES, SENT_BYTES, SLOT_BYTES,
+    TOMBSTONE_BYTES, content_bytes,
 };
 use crate::dot::Dot;
 use crate::entry::{Entry, Record, Reset, Row, Slot, Tombstone};
@@ -180,6 +180,7 @@ impl<'a, 'v> EntryReader<'a, 'v> {
         })?;
         let [values, tombstones, slots, resets, rows] = of_kind;
         budget.charge(tombstones, TOMBSTONE_BYTES)?;
+        budget.charge(slots, SLOT_BYTES)?;
         budget.charge(resets, RESET_BYTES)?;
         budget.charge(rows, ROW_BYTES)?;
         let physical = columns.column(values.saturating_add(tombstones))?;
@@ -241,7 +242,7 @@ impl<'a, 'v> EntryReader<'a, 'v> {
             SLOT => {
                 let epoch = dot.seq.wrapping_sub(self.epoch.next()?);
                 let (inc, dec) = self.totals()?;
-                Entry::Slot(Slot { epoch, inc, dec })
+                Entry::Slot(Box::new(Slot { epoch, inc, dec }))
             }
             RESET => {
                 let len = self.record_len.next_len(usize::MAX)?;

@@ -191,7 +191,7 @@ fn value_of_100_bytes() -> Entry<Value> {
 }
 
 fn key(path: impl IntoPath) -> Key {
-    Key::new(&path.into_path(), TypeTag::Register).unwrap()
+    Key::new(path, TypeTag::Register).unwrap()
 }
 
 #[test]
@@ -237,7 +237,8 @@ fn a_bulk_load_takes_less_than_four_bytes_per_cell_beside_key_suffix_and_value()
 
 #[test]
 fn runs_cannot_make_a_few_bytes_cost_gigabytes() {
-    let slot = |seq| cell(key(seq), seq, Entry::Slot(Slot { epoch: seq, inc: 1, dec: 0 }));
+    let slot =
+        |seq| cell(key(seq), seq, Entry::Slot(Box::new(Slot { epoch: seq, inc: 1, dec: 0 })));
     let cells = (1..=400_000).map(slot).collect();
     let bytes = encode_delta(&delta_of(&[], &[(A, 400_000)], cells));
     assert!(bytes.len() < 2 << 20);

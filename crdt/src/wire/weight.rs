@@ -32,14 +32,15 @@ pub(super) const FURTHER_DOT_BYTES: u64 = 144;
 pub(super) const KEPT_DOT_BYTES: u64 = 32;
 pub(super) const TOMBSTONE_BYTES: u64 = 80;
 pub(super) const OVER_DOT_BYTES: u64 = 32;
+pub(super) const SLOT_BYTES: u64 = 48;
 pub(super) const RESET_BYTES: u64 = 64;
 pub(super) const RECORD_BYTES: u64 = 48;
 pub(super) const ROW_BYTES: u64 = 80;
 pub(super) const SENT_BYTES: u64 = 32;
 pub(super) const RANGE_TOMBSTONE_BYTES: u64 = 192;
 
-/// Keys and values up to this length lie in their cell, longer ones outside.
-const INLINE_BYTES: u64 = 22;
+/// Keys and values up to this length lie in their cell, longer values outside.
+const INLINE_BYTES: u64 = 14;
 const ALLOCATION_BYTES: u64 = 32;
 
 /// The cost of a key, a bound or a value of this length.
@@ -146,7 +147,7 @@ fn entry_bytes(entry: &Entry<Value>) -> u64 {
         Entry::Tombstone(tombstone) => {
             TOMBSTONE_BYTES + wide(tombstone.over.len()) * OVER_DOT_BYTES
         }
-        Entry::Slot(_) => 0,
+        Entry::Slot(_) => SLOT_BYTES,
         Entry::Reset(reset) => RESET_BYTES + wide(reset.records.len()) * RECORD_BYTES,
         Entry::Row(row) => ROW_BYTES + wide(row.sent.len()) * SENT_BYTES,
     }
@@ -169,7 +170,7 @@ fn vector_bytes(vector: &VersionVector) -> u64 {
 mod tests {
     use super::*;
     use crate::dot::Dot;
-    use crate::entry::{Record, Reset, Row, Tombstone};
+    use crate::entry::{Record, Reset, Row, Slot, Tombstone};
     use crate::replica::ReplicaId;
 
     #[test]
@@ -181,6 +182,7 @@ mod tests {
         at_most(size_of::<RangeTombstone<Key>>(), RANGE_TOMBSTONE_BYTES);
         at_most(2 * size_of::<(ReplicaId, u64)>(), VECTOR_COMPONENT_BYTES);
         at_most(size_of::<Tombstone>() + 16, TOMBSTONE_BYTES);
+        at_most(size_of::<Slot>() + 16, SLOT_BYTES);
         at_most(size_of::<Reset>() + 16, RESET_BYTES);
         at_most(size_of::<(ReplicaId, Record)>(), RECORD_BYTES);
         at_most(size_of::<Row>() + 16, ROW_BYTES);

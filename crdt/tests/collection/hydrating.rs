@@ -11,7 +11,7 @@ fn a_replica_that_is_hydrating_collects_nothing() {
         a.change(|tx| tx.register(name).set(1).unwrap());
         a.change(|tx| tx.register(name).delete().unwrap());
     }
-    let border = Key::new(&"pears".into_path(), TypeTag::Register).unwrap();
+    let border = Key::new("pears".into_path(), TypeTag::Register).unwrap();
     let (low, high) =
         (KeyRange::new(None, Some(border.clone())), KeyRange::new(Some(border), None));
     b.pull_range(&a, &low);

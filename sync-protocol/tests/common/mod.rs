@@ -54,7 +54,7 @@ impl Site {
 
 /// The key of a register.
 pub(crate) fn register(number: u32) -> Key {
-    Key::new(&("records", number).into_path(), TypeTag::Register).unwrap()
+    Key::new(("records", number).into_path(), TypeTag::Register).unwrap()
 }
 
 /// The store as it is once something has changed what it holds, without leaving a trace.

@@ -170,7 +170,7 @@ fn acknowledge(peer: &mut Listener, now_ms: u64) -> Built<()> {
 fn write(peer: &mut Listener, now_ms: u64) -> Built<()> {
     let replica = peer.own.ok_or("a reader does not write")?;
     let mut tx = Transaction::new(&peer.store, replica, Hlc::new(NOW_MS + now_ms, 0));
-    let key = Key::new(&("users", 0, "name").into_path(), TypeTag::Register);
+    let key = Key::new(("users", 0, "name").into_path(), TypeTag::Register);
     let value = Value::from_serialize(&"Grace").map_err(|error| error.to_string())?;
     tx.write(&key.map_err(|error| error.to_string())?, value);
     let staged = tx.finish();

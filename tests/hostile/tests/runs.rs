@@ -14,7 +14,7 @@ const A: ReplicaId = ReplicaId::from_u128(1);
 fn with_a_run(dots: u64) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let entry = Entry::Value { hlc: Hlc::new(1, 0), value: Value::from_serialize(&1)? };
     let cell = DeltaCell {
-        key: Key::new(&"key".into_path(), TypeTag::Register)?,
+        key: Key::new("key".into_path(), TypeTag::Register)?,
         fresh: [(Dot::new(A, dots + 1), entry)].into_iter().collect(),
         kept: (1..=dots).map(|seq| Dot::new(A, seq)).collect(),
     };

@@ -68,7 +68,7 @@ fn a_value_that_failed_in_memory_comes_back_and_stays_over_a_restart() {
     talk(&db, &peer);
     db.view().cells().fingerprint(&KeyRange::full());
 
-    let key = Key::new(&31_u64.into_path(), TypeTag::Register).unwrap();
+    let key = Key::new(31_u64.into_path(), TypeTag::Register).unwrap();
     let lie = Value::from_serialize(&"a lie").unwrap();
     let flips = |entry: &mut Entry<Value>| {
         if let Entry::Value { value, .. } = entry {

@@ -50,8 +50,8 @@ impl Decoder for Keys {
             return Ok("reserved");
         }
         let again = match key.element_bytes() {
-            Some(element) => Key::element(&key.path(), &element, tag),
-            None => Key::new(&key.path(), tag),
+            Some(element) => Key::element(key.path(), &element, tag),
+            None => Key::new(key.path(), tag),
         };
         ensure(again.as_ref() == Ok(&key), "canonical: its parts make another key")?;
         ensure(!format!("{key:?}").is_empty(), "printable: an empty text")?;
