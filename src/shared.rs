@@ -37,10 +37,17 @@ pub(crate) struct Shared {
     acknowledged: Mutex<Acknowledgements>,
     /// The state before a long change that is being applied.
     published: Mutex<Option<DocumentView>>,
-    /// The number of commits, for whoever waits for the next one.
-    revision: Mutex<u64>,
+    /// The number of commits, and how many wait for the next one.
+    revision: Mutex<Revision>,
     changed: Condvar,
     observers: Observers,
+}
+
+/// What waiting for a commit needs.
+#[derive(Debug, Default)]
+struct Revision {
+    commits: u64,
+    waiting: usize,
 }
 
 /// The id of this life: drawn when it is needed, claimed at the first write. A replica that only reads
@@ -223,8 +230,13 @@ impl Shared {
 
     /// Tells of a commit whoever waits for one.
     pub(crate) fn announce(&self, origin: Origin) {
-        *lock(&self.revision) += 1;
-        self.changed.notify_all();
+        let mut revision = lock(&self.revision);
+        revision.commits += 1;
+        // Waking nobody is a system call, too.
+        if revision.waiting > 0 {
+            self.changed.notify_all();
+        }
+        drop(revision);
         self.observers.tell(origin);
     }
 
@@ -234,14 +246,16 @@ impl Shared {
 
     /// The number of commits so far, for [`Self::wait_for_change`].
     pub(crate) fn revision(&self) -> u64 {
-        *lock(&self.revision)
+        lock(&self.revision).commits
     }
 
     /// Waits until there was a commit after `revision`, or the time is over.
     pub(crate) fn wait_for_change(&self, revision: u64, timeout: Duration) {
-        let current = lock(&self.revision);
-        let waited = self.changed.wait_timeout_while(current, timeout, |now| *now == revision);
-        drop(waited);
+        let mut current = lock(&self.revision);
+        current.waiting += 1;
+        let is_same = |now: &mut Revision| now.commits == revision;
+        let waited = self.changed.wait_timeout_while(current, timeout, is_same);
+        waited.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
     }
 }
 

@@ -6,6 +6,7 @@
 //! key, and applying a delta of a range changes the context on that range only (invariant I7).
 
 use serde::{Deserialize, Deserializer, Serialize};
+use smallvec::{SmallVec, smallvec};
 
 use crate::dot::Seq;
 use crate::range::KeyRange;
@@ -17,7 +18,7 @@ use crate::version_vector::VersionVector;
 pub const MOST_SEGMENTS: usize = 4_096;
 
 /// The distinct version vectors that a replica may have: each is a catch-up that was broken off, of up to a
-/// megabyte where 65 536 lives have written. Segments with the same vector do not share it.
+/// megabyte and a half where 65 536 lives have written. Segments with the same vector share it.
 pub const MOST_VECTORS: usize = 64;
 
 /// Which dots have been incorporated, for every key.
@@ -26,8 +27,10 @@ pub const MOST_VECTORS: usize = 64;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Context<K> {
-    segments: Vec<Segment<K>>,
+    segments: Segments<K>,
 }
+
+type Segments<K> = SmallVec<[Segment<K>; 1]>;
 
 /// One version vector, and the key from which on it holds, up to the next segment.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,12 +49,12 @@ impl<K> Default for Context<K> {
 impl<K> From<VersionVector> for Context<K> {
     /// The context that is the same for every key.
     fn from(vector: VersionVector) -> Self {
-        Self { segments: vec![Segment { start: None, vector }] }
+        Self { segments: smallvec![Segment { start: None, vector }] }
     }
 }
 
 impl<K: Ord> Context<K> {
-    fn checked(segments: Vec<Segment<K>>) -> Option<Self> {
+    fn checked(segments: Segments<K>) -> Option<Self> {
         let opens = segments.first().is_some_and(|s| s.start.is_none());
         let sorted = segments.is_sorted_by(|a, b| a.start < b.start);
         let merged = segments.is_sorted_by(|a, b| a.vector != b.vector);
@@ -131,6 +134,11 @@ impl<K: Ord + Clone> Context<K> {
         self.segments_in(range).all(|(_, own)| own.covers(vector))
     }
 
+    /// The last dot of `replica` that has been incorporated for every key; 0 if there is none.
+    pub fn seq(&self, replica: ReplicaId) -> Seq {
+        self.segments.iter().map(|segment| segment.vector.seq(replica)).min().unwrap_or(0)
+    }
+
     /// What has been incorporated for every key of every segment.
     pub fn floor(&self) -> VersionVector {
         let mut vectors = self.segments.iter().map(|s| &s.vector);
@@ -170,8 +178,23 @@ impl<K: Ord + Clone> Context<K> {
 
     /// Raises one component for every key: a replica's own dots hold everywhere (invariant I6).
     pub(crate) fn advance(&mut self, replica: ReplicaId, seq: Seq) {
-        for segment in &mut self.segments {
-            segment.vector.advance(replica, seq);
+        if let [only] = self.segments.as_mut_slice() {
+            only.vector.advance(replica, seq);
+            return;
+        }
+        // What segments share they go on sharing.
+        let mut raised: Vec<(VersionVector, VersionVector)> = Vec::new();
+        for Segment { vector, .. } in &mut self.segments {
+            let known = raised.iter().find(|(before, _)| before.is_shared_with(vector));
+            *vector = match known {
+                Some((_, after)) => after.clone(),
+                None => {
+                    let mut after = vector.clone();
+                    after.advance(replica, seq);
+                    raised.push((vector.clone(), after.clone()));
+                    after
+                }
+            };
         }
     }
 
@@ -194,8 +217,9 @@ impl<K: Ord + Clone> Context<K> {
 
 impl<'de, K: Ord + Deserialize<'de>> Deserialize<'de> for Context<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A vector believes no length that somebody claims before it has seen the items; a small one does.
         let segments = Vec::<Segment<K>>::deserialize(deserializer)?;
-        Self::checked(segments).ok_or_else(|| {
+        Self::checked(segments.into()).ok_or_else(|| {
             serde::de::Error::custom("context segments are sorted, cover all keys and differ")
         })
     }

@@ -1,11 +1,12 @@
 //! What a transaction has prepared: whole cells beside the store, ready to take the place of the old.
 
-use std::collections::BTreeMap;
+mod cells;
+
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::cell::{Cell, CellRef};
+use crate::cell::CellRef;
 use crate::coverage::Coverage;
 use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
@@ -16,6 +17,8 @@ use crate::range_tombstone::RangeTombstone;
 use crate::replica::{Life, Lives, ReplicaId};
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue, View};
+
+pub(crate) use cells::{StagedCell, StagedCells};
 
 /// What a transaction wants to change; see [`Store::commit`](crate::Store::commit).
 #[derive(Debug)]
@@ -32,17 +35,8 @@ pub struct Staged<K, V> {
     /// The last dot that was taken.
     pub(crate) seq: Seq,
     /// Every cell that was touched.
-    pub(crate) cells: BTreeMap<K, StagedCell<V>>,
+    pub(crate) cells: StagedCells<K, V>,
     pub(crate) range_tombstones: Vec<RangeTombstone<K>>,
-}
-
-/// A cell as a transaction leaves it.
-#[derive(Debug)]
-pub(crate) struct StagedCell<V> {
-    pub(crate) cell: Cell<V>,
-    /// Whether `cell` is all of it. Otherwise nobody has looked at the stored one: what is here supersedes its
-    /// values and tombstones, and whatever else it holds stays.
-    pub(crate) is_whole: bool,
 }
 
 impl<K, V> Staged<K, V> {
@@ -77,8 +71,8 @@ impl<K, V> Staged<K, V> {
         let part = |(range, base): (KeyRange<K>, &VersionVector)| {
             let mut upto = base.clone();
             upto.advance(self.replica, self.seq);
-            let (start, end) = (range.bounds().0.cloned(), range.bounds().1.cloned());
-            let touched = self.cells.range((start, end));
+            let (start, end) = range.bounds();
+            let touched = self.cells.range(start, end);
             let cells =
                 touched.filter_map(|(key, cell)| self.to_delta_cell(key, cell, stored)).collect();
             let tombstones = self.range_tombstones.iter();

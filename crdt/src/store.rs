@@ -167,12 +167,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// The last change that `replica` made, as far as it has been incorporated for every key.
     pub fn last_seq(&self, replica: ReplicaId) -> Seq {
-        self.view
-            .context
-            .segments_in(&KeyRange::full())
-            .map(|s| s.1.seq(replica))
-            .min()
-            .unwrap_or(0)
+        self.view.context.seq(replica)
     }
 
     /// Makes the changes of a transaction visible, all at once.
@@ -194,7 +189,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             commit.ranges.push(tombstone.range.clone());
             self.range_tombstones.insert(tombstone);
         }
-        for (key, StagedCell { cell, is_whole }) in staged.cells {
+        for (key, StagedCell { cell, is_whole }) in staged.cells.into_iter() {
             match is_whole {
                 true => self.replace_cell(key, cell, &mut index, &mut commit),
                 false => self.overwrite_cell(key, cell, &mut index, &mut commit),

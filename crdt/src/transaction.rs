@@ -3,8 +3,7 @@
 //! A transaction reads through its own changes to the store, and costs what it touches. Every change
 //! takes a dot of its own; every removal too (invariant I5).
 
-use std::collections::BTreeMap;
-use std::collections::btree_map;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -18,7 +17,7 @@ use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
 use crate::replica::{Lives, ReplicaId};
-use crate::staged::{Staged, StagedCell};
+use crate::staged::{Staged, StagedCell, StagedCells};
 use crate::store::Store;
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue};
@@ -44,15 +43,16 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
             Some(life) => life,
             None => Arc::make_mut(&mut lives).intern(replica),
         };
+        let began = store.last_seq(replica);
         let staged = Staged {
             replica,
             life,
             lives,
             origin: store.origin(),
             revision: store.revision(),
-            began: store.last_seq(replica),
-            seq: store.last_seq(replica),
-            cells: BTreeMap::new(),
+            began,
+            seq: began,
+            cells: StagedCells::default(),
             range_tombstones: Vec::new(),
         };
         Self { store, staged, hlc }
@@ -93,9 +93,9 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
         &'b self,
         range: &KeyRange<K>,
     ) -> impl Iterator<Item = (&'b K, CellRef<'b, V>)> + use<'a, 'b, K, V> {
-        let bounds = (range.bounds().0.cloned(), range.bounds().1.cloned());
+        let (start, end) = range.bounds();
         // A map of the standard library panics at a range that ends before it starts.
-        let staged = (!range.is_empty()).then(|| self.staged.cells.range(bounds));
+        let staged = (!range.is_empty()).then(|| self.staged.cells.range(start, end));
         self.overlaid(self.store.view().range(range), staged.into_iter().flatten())
     }
 
@@ -105,8 +105,9 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
         &'b self,
         is_before: impl Fn(&K) -> bool,
     ) -> impl Iterator<Item = (&'b K, CellRef<'b, V>)> + 'b {
-        let first = self.staged.cells.keys().find(|key| !is_before(key));
-        let staged = first.into_iter().flat_map(|first| self.staged.cells.range(first..));
+        let first = self.staged.cells.iter().map(|(key, _)| key).find(|key| !is_before(key));
+        let after = |first| self.staged.cells.range(Bound::Included(first), Bound::Unbounded);
+        let staged = first.into_iter().flat_map(after);
         self.overlaid(self.store.view().range_from(is_before), staged)
     }
 
@@ -161,7 +162,7 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
         }
         let (dot, entry) = (self.next_dot(), Entry::Value { hlc: self.hlc, value });
         let unseen = || StagedCell { cell: Cell::default(), is_whole: false };
-        let staged = self.staged.cells.entry(key).or_insert_with(unseen);
+        let staged = self.staged.cells.entry(key, unseen);
         staged.cell.supersede(dot, entry, &self.staged.lives);
         dot.resolve(&self.staged.lives)
     }
@@ -336,19 +337,12 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
     fn stage(&mut self, key: &K) -> (&mut Cell<V>, &Lives) {
         let Staged { cells, lives, .. } = &mut self.staged;
         let stored = || self.store.view().cells.get(key).cloned().unwrap_or_default();
-        let cell = match cells.entry(key.clone()) {
-            btree_map::Entry::Occupied(place) => {
-                let StagedCell { cell, is_whole } = place.into_mut();
-                if !std::mem::replace(is_whole, true) {
-                    let prepared = std::mem::replace(cell, stored());
-                    cell.overwrite(prepared, lives);
-                }
-                cell
-            }
-            btree_map::Entry::Vacant(place) => {
-                &mut place.insert(StagedCell { cell: stored(), is_whole: true }).cell
-            }
-        };
+        let whole = || StagedCell { cell: stored(), is_whole: true };
+        let StagedCell { cell, is_whole } = cells.entry(key.clone(), whole);
+        if !std::mem::replace(is_whole, true) {
+            let prepared = std::mem::replace(cell, stored());
+            cell.overwrite(prepared, lives);
+        }
         (cell, lives)
     }
 }

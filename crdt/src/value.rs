@@ -44,6 +44,9 @@ pub const DEFAULT_DEPTH: u32 = 32;
 /// many levels take less than 512 KiB of stack, also without optimisation.
 pub const MAX_DEPTH: u32 = 64;
 
+/// Room for most values while they are encoded.
+const USUAL_BYTES: usize = 128;
+
 /// A document value in canonical bytes, cheap to clone.
 ///
 /// Equality is equality of values. The order is the one by which a maximum or minimum register chooses:
@@ -109,7 +112,12 @@ impl Value {
     /// What the type's own `Serialize` refuses; values deeper than [`DEFAULT_DEPTH`]; map keys
     /// other than text and integers.
     pub fn from_serialize<T: Serialize + ?Sized>(source: &T) -> Result<Self, EncodeError> {
-        let bytes = rmp_serde::to_vec_named(source)?;
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        rmp_serde::encode::write_named(&mut bytes, source)?;
+        // Nearly everything comes out canonical, and looking at it is quicker than a copy.
+        if read::check(&bytes, DEFAULT_DEPTH).is_ok() {
+            return Ok(Value(bytes.as_slice().into()));
+        }
         Ok(canonicalise(&bytes, DEFAULT_DEPTH)?)
     }
 

@@ -9,6 +9,7 @@
 //! Types*, 2018, section 7.2.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -16,10 +17,13 @@ use crate::dot::{Dot, Seq};
 use crate::replica::ReplicaId;
 
 /// A complete prefix of the dots of each replica.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+///
+/// A clone shares the components until either side changes: contexts, deltas and tokens pass vectors of up to
+/// 65 536 components on, and mostly to be compared with what they came from.
+#[derive(Clone, Eq, Default)]
 pub struct VersionVector {
-    /// Sorted by replica; no component is zero.
-    components: Vec<(ReplicaId, Seq)>,
+    /// Sorted by replica; no component is zero. `None` stands for no component.
+    components: Option<Arc<Vec<(ReplicaId, Seq)>>>,
 }
 
 /// A component by which one version vector is ahead of another: the dots `after + 1 ..= upto`.
@@ -43,13 +47,30 @@ impl Ahead {
 impl VersionVector {
     /// The version vector of somebody who has seen nothing.
     pub const fn new() -> Self {
-        Self { components: Vec::new() }
+        Self { components: None }
+    }
+
+    fn of(components: Vec<(ReplicaId, Seq)>) -> Self {
+        Self { components: (!components.is_empty()).then(|| Arc::new(components)) }
+    }
+
+    fn components(&self) -> &[(ReplicaId, Seq)] {
+        self.components.as_ref().map_or(&[], |components| components)
+    }
+
+    /// Whether both are one vector in memory: then they are equal, and nobody needs to look.
+    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
+        match (&self.components, &other.components) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (None, None) => true,
+            _ => false,
+        }
     }
 
     /// The last incorporated dot of `replica`; 0 if there is none.
     pub fn seq(&self, replica: ReplicaId) -> Seq {
         match self.find(replica) {
-            Ok(at) => self.components.get(at).map_or(0, |c| c.1),
+            Ok(at) => self.components().get(at).map_or(0, |c| c.1),
             Err(_) => 0,
         }
     }
@@ -69,13 +90,14 @@ impl VersionVector {
         if seq == 0 {
             return;
         }
-        match self.find(replica) {
-            Ok(at) => {
-                if let Some(component) = self.components.get_mut(at) {
-                    component.1 = component.1.max(seq);
-                }
-            }
-            Err(at) => self.components.insert(at, (replica, seq)),
+        let at = self.find(replica);
+        if at.is_ok() && seq <= self.seq(replica) {
+            return;
+        }
+        let components = Arc::make_mut(self.components.get_or_insert_default());
+        match at {
+            Ok(at) => components.iter_mut().skip(at).take(1).for_each(|c| c.1 = seq),
+            Err(at) => components.insert(at, (replica, seq)),
         }
     }
 
@@ -84,22 +106,26 @@ impl VersionVector {
         if self.covers(other) {
             return;
         }
-        if self.components.is_empty() {
-            self.components.clone_from(&other.components);
-            return;
-        }
-        *self = merge(self, other, Seq::max).collect();
+        *self = match other.covers(self) {
+            true => other.clone(),
+            false => merge(self, other, Seq::max).collect(),
+        };
     }
 
     /// The greatest lower bound: what both have incorporated.
     pub fn meet(&self, other: &Self) -> Self {
-        merge(self, other, Seq::min).collect()
+        match (other.covers(self), self.covers(other)) {
+            (true, _) => self.clone(),
+            (_, true) => other.clone(),
+            _ => merge(self, other, Seq::min).collect(),
+        }
     }
 
     /// The components by which `self` is ahead of `other`, sorted by replica.
     pub fn ahead_of<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Ahead> + 'a {
-        let mut theirs = other.components.iter().peekable();
-        self.components.iter().filter_map(move |&(replica, upto)| {
+        let own = if self.is_shared_with(other) { &[] } else { self.components() };
+        let mut theirs = other.components().iter().peekable();
+        own.iter().filter_map(move |&(replica, upto)| {
             while theirs.next_if(|(their, _)| *their < replica).is_some() {}
             let after = theirs.next_if(|(their, _)| *their == replica).map_or(0, |&(_, seq)| seq);
             (upto > after).then_some(Ahead { replica, after, upto })
@@ -108,21 +134,21 @@ impl VersionVector {
 
     /// The components, sorted by replica.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ReplicaId, Seq)> + '_ {
-        self.components.iter().copied()
+        self.components().iter().copied()
     }
 
     /// The number of replicas with at least one dot.
     pub fn len(&self) -> usize {
-        self.components.len()
+        self.components().len()
     }
 
     /// Whether nothing at all has been incorporated.
     pub fn is_empty(&self) -> bool {
-        self.components.is_empty()
+        self.components.is_none()
     }
 
     fn find(&self, replica: ReplicaId) -> Result<usize, usize> {
-        self.components.binary_search_by(|(id, _)| id.cmp(&replica))
+        self.components().binary_search_by(|(id, _)| id.cmp(&replica))
     }
 }
 
@@ -155,7 +181,13 @@ impl FromIterator<(ReplicaId, Seq)> for VersionVector {
             components.dedup_by_key(|c| c.0);
             components.reverse();
         }
-        Self { components }
+        Self::of(components)
+    }
+}
+
+impl PartialEq for VersionVector {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_shared_with(other) || self.components() == other.components()
     }
 }
 
@@ -167,7 +199,7 @@ impl fmt::Debug for VersionVector {
 
 impl Serialize for VersionVector {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.components.serialize(serializer)
+        self.components().serialize(serializer)
     }
 }
 
@@ -179,7 +211,7 @@ impl<'de> Deserialize<'de> for VersionVector {
                 "a version vector is sorted by replica and has no zero component",
             ));
         }
-        Ok(Self { components })
+        Ok(Self::of(components))
     }
 }
 
