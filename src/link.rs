@@ -82,6 +82,7 @@ impl Link {
     pub fn with(replica: Replica, mut config: Config, now_ms: u64) -> Self {
         let own = replica.identity();
         config.replica = Some(own);
+        config.breaks = replica.shared.breaks();
         let session = Session::new(config, replica.shared.document().store(), now_ms);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self { replica, own, number, session }
@@ -197,6 +198,13 @@ impl Link {
     fn turn(&mut self, now_ms: u64, input: impl FnOnce(&mut Session, &DocumentStore, u64)) {
         let document = self.replica.shared.document();
         input(&mut self.session, document.store(), now_ms);
+    }
+}
+
+/// The connection is gone, or nobody cares for it any more.
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.replica.shared.note_break(&self.session);
     }
 }
 

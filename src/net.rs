@@ -223,6 +223,7 @@ impl Link {
         let document = replica.shared.document();
         let mut state = lock(&self.state);
         if let Some(session) = state.session.take() {
+            replica.shared.note_break(&session);
             let status = session.status(document.store());
             state.earlier_sent_bytes += status.sent.total();
             state.earlier_received_bytes += status.received.total();

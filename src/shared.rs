@@ -12,6 +12,8 @@ use rejoin_crdt::document::{Acknowledgements, Document, DocumentView};
 use rejoin_crdt::{ReplicaId, VersionVector};
 
 use rejoin_storage::{StorageError, Token};
+#[cfg(feature = "sync")]
+use rejoin_sync::{Breaks, Session};
 
 use crate::Environment;
 use crate::keeper::{Keeper, Recovery};
@@ -41,6 +43,9 @@ pub(crate) struct Shared {
     revision: Mutex<Revision>,
     changed: Condvar,
     observers: Observers,
+    /// With whom the last connection broke in the middle of a delta.
+    #[cfg(feature = "sync")]
+    breaks: Mutex<Breaks>,
 }
 
 /// What waiting for a commit needs.
@@ -86,6 +91,8 @@ impl Shared {
             revision: Mutex::default(),
             changed: Condvar::new(),
             observers: Observers::default(),
+            #[cfg(feature = "sync")]
+            breaks: Mutex::default(),
         }
     }
 
@@ -117,6 +124,18 @@ impl Shared {
     ) -> bool {
         let mut known = lock(&self.acknowledged);
         heard.fold(false, |news, (life, seen)| known.learn(life, seen) || news)
+    }
+
+    /// What sessions are told of the connections before theirs.
+    #[cfg(feature = "sync")]
+    pub(crate) fn breaks(&self) -> Breaks {
+        lock(&self.breaks).clone()
+    }
+
+    /// The connection of a session is gone.
+    #[cfg(feature = "sync")]
+    pub(crate) fn note_break(&self, session: &Session) {
+        session.note_break(&mut lock(&self.breaks));
     }
 
     /// Random bits that nobody else has.

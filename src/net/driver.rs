@@ -67,6 +67,7 @@ pub(super) async fn serve(shared: Weak<Shared>, link: Arc<Link>, stream: TcpStre
     drop(strong);
     config.replica = Some(replica.identity());
     config.seed = env::random_bits();
+    config.breaks = replica.shared.breaks();
     config.limits = *replica.shared.document().limits();
     let session = Session::new(config, replica.shared.document().store(), clock.now_ms());
     {

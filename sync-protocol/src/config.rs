@@ -2,6 +2,7 @@
 
 use rejoin_crdt::{Dot, Limits, ReplicaId};
 
+use crate::breaks::Breaks;
 use crate::document::{Authority, Context};
 
 /// The 16 bytes that all replicas of one sync group share.
@@ -26,6 +27,8 @@ pub struct Config {
     pub limits: Limits,
     /// What the last session with this peer ended with, if there was one.
     pub remembered: Option<Remembered>,
+    /// The peers with whom the last connection broke in the middle of a delta.
+    pub breaks: Breaks,
     /// Whether frames carry checksums: yes, unless the transport authenticates its bytes.
     pub checksum: bool,
     /// Random bits of the environment; they spread announcements.
@@ -124,6 +127,7 @@ impl Config {
             authority: Authority::Full,
             limits: Limits::default(),
             remembered: None,
+            breaks: Breaks::default(),
             checksum: true,
             seed: 0,
             times: Times::default(),

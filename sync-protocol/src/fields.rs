@@ -39,6 +39,8 @@ pub(crate) struct Fields<'a> {
     rest: &'a [u8],
     element: u32,
     len: u32,
+    /// How many elements are known of this message.
+    known: u32,
 }
 
 impl<'a> Fields<'a> {
@@ -46,7 +48,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn new(body: &'a [u8], needed: u32) -> Result<Self, MessageError> {
         let mut rest = body;
         match decode::read_array_len(&mut rest) {
-            Ok(len) if len >= needed => Ok(Self { rest, element: 0, len }),
+            Ok(len) if len >= needed => Ok(Self { rest, element: 0, len, known: needed }),
             _ => Err(MessageError::Array { needed }),
         }
     }
@@ -65,6 +67,15 @@ impl<'a> Fields<'a> {
             Ok(number) => self.done(number),
             Err(_) => Err(self.malformed()),
         }
+    }
+
+    /// An unsigned integer behind the elements that every message of this kind has, if there is one.
+    pub(crate) fn further_uint(&mut self) -> Result<Option<u64>, MessageError> {
+        if self.len <= self.known {
+            return Ok(None);
+        }
+        self.known += 1;
+        self.uint().map(Some)
     }
 
     /// An unsigned integer that is a size on this machine; larger ones are cut.
@@ -117,9 +128,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Ends the message after `known` elements: more elements are ignored, loose bytes are not.
-    pub(crate) const fn finish(self, known: u32) -> Result<(), MessageError> {
-        if self.len == known && !self.rest.is_empty() {
+    /// Ends the message after the known elements: more elements are ignored, loose bytes are not.
+    pub(crate) const fn finish(self) -> Result<(), MessageError> {
+        if self.len == self.known && !self.rest.is_empty() {
             return Err(MessageError::Excess { excess_bytes: self.rest.len() });
         }
         Ok(())

@@ -102,6 +102,11 @@ impl Inbox {
         Some(grant)
     }
 
+    /// Whether a delta has come in part.
+    pub(crate) fn has_part_of_delta(&self) -> bool {
+        self.partial.contains_key(&Kind::Delta.number())
+    }
+
     /// Whether no delta is waiting for the store.
     pub(crate) fn is_idle(&self) -> bool {
         self.ready.is_empty() && self.applying.is_none()

@@ -85,6 +85,7 @@
 //! The frames and messages are described byte by byte in `docs/protocol.md`. Begin reading at
 //! [`session.rs`](Session).
 
+mod breaks;
 mod config;
 mod context_form;
 pub mod document;
@@ -106,6 +107,7 @@ mod sketch;
 mod status;
 mod varint;
 
+pub use breaks::Breaks;
 pub use config::{Bounds, ClusterId, Config, Remembered, Times};
 pub use context_form::ContextError;
 pub use error::{CloseReason, Refusal, SessionError};

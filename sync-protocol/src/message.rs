@@ -155,6 +155,8 @@ pub(crate) enum Message {
     Pull {
         id: u64,
         context: Option<Vec<u8>>,
+        /// How much the answer shall bring at the most; without it, what a delta may have.
+        most_bytes: Option<u64>,
     },
     /// `id` is that of the pull that is answered, or 0 for a push.
     Delta {
@@ -277,7 +279,11 @@ impl Message {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let body = match self {
             Self::Hello(hello) => hello.encode(),
-            Self::Pull { id, context } => Body::array(2).uint(*id).optional_bin(context.as_deref()),
+            Self::Pull { id, context, most_bytes } => {
+                let body = Body::array(2 + u32::from(most_bytes.is_some())).uint(*id);
+                let body = body.optional_bin(context.as_deref());
+                most_bytes.iter().fold(body, |body, most| body.uint(*most))
+            }
             Self::Delta { id, payload } => Body::array(2).uint(*id).bin(payload),
             Self::Announce { context } => Body::array(1).optional_bin(context.as_deref()),
             Self::Ack { context, fingerprint } => Body::array(2)
@@ -330,7 +336,11 @@ impl Message {
         let mut fields = Fields::new(body, known)?;
         let message = match kind {
             Kind::Hello => Self::Hello(Box::new(Hello::read(&mut fields)?)),
-            Kind::Pull => Self::Pull { id: fields.uint()?, context: owned(fields.optional_bin()?) },
+            Kind::Pull => Self::Pull {
+                id: fields.uint()?,
+                context: owned(fields.optional_bin()?),
+                most_bytes: fields.further_uint()?,
+            },
             Kind::Delta => Self::Delta { id: fields.uint()?, payload: fields.bin()?.to_vec() },
             Kind::Announce => Self::Announce { context: owned(fields.optional_bin()?) },
             Kind::Ack => Self::Ack {
@@ -375,7 +385,7 @@ impl Message {
             },
             Kind::Later => Self::Later { id: fields.uint()? },
         };
-        fields.finish(known)?;
+        fields.finish()?;
         Ok(message)
     }
 }

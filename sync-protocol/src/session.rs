@@ -26,6 +26,7 @@ mod repairing;
 
 use rejoin_crdt::{JoinError, ReplicaId};
 
+use crate::breaks::Breaks;
 use crate::config::{Config, Remembered};
 use crate::document::{Context, Repaired, Store};
 use crate::error::{CloseReason, Refusal, SessionError};
@@ -247,6 +248,14 @@ impl Session {
         let heard = self.knowledge.heard().or(last.map(|last| &last.heard))?;
         let told = self.knowledge.told().or(last.map(|last| &last.told))?;
         Some(Remembered { heard: heard.clone(), told: told.clone() })
+    }
+
+    /// Notes in `breaks`, once the connection is gone, whether it broke in the middle of a delta. Put it into
+    /// the configuration of the next sessions: what they ask this peer for comes in smaller parts then.
+    pub fn note_break(&self, breaks: &mut Breaks) {
+        if let Some(peer) = self.pulling.peer() {
+            breaks.note(peer, self.pulling.is_careful() || self.inbox.has_part_of_delta());
+        }
     }
 
     /// How the session is doing.

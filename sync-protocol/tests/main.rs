@@ -12,6 +12,7 @@ mod audit_repairs;
 mod audit_suspicion;
 mod audit_without_answer;
 mod below_horizon;
+mod breaking_link;
 mod damaged_fields;
 mod damaged_histories;
 mod example_bytes;

@@ -221,3 +221,30 @@ fn a_removal_that_anybody_remembers_beats_a_late_write_everywhere() {
         assert_eq!(lima.status().late_writes, 1);
     }
 }
+
+#[test]
+fn links_that_break_in_the_middle_of_a_transaction_bring_it_in_parts() {
+    let (here, there) = (Replica::in_memory(), Replica::in_memory());
+    let value = "v".repeat(1_000);
+    here.transact(|tx| {
+        (0..2_000_u64).try_for_each(|row| tx.register(("row", row)).set(&value).map(drop))
+    })
+    .unwrap();
+    let mut connections = 0;
+    while there.context() != here.context() && connections < 50 {
+        connections += 1;
+        let mut ends = [&here, &there].map(|r| Link::new(r.clone(), ClusterId([7; 16]), 1, 0));
+        let mut room_bytes = 300_000_usize;
+        while room_bytes > 0 && there.context() != here.context() {
+            for at in 0..2 {
+                if let Some(LinkOutput::Send(bytes)) = ends[at].poll(0) {
+                    let len_bytes = bytes.len().min(room_bytes);
+                    ends[1 - at].receive(&bytes[..len_bytes], 0);
+                    room_bytes -= len_bytes;
+                }
+            }
+        }
+    }
+    assert_eq!(there.context(), here.context(), "after {connections} connections");
+    assert!(connections <= 12, "{connections} connections of 300 kB for 2 MB");
+}

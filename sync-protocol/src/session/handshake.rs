@@ -63,6 +63,8 @@ impl Session {
             context,
             admission: self.config.admission,
         };
+        let replica = self.config.replica;
+        self.pushing.told(replica.map(|replica| (replica, store.last_seq(replica))));
         self.outbox.greet(&Message::Hello(Box::new(hello)));
     }
 
@@ -90,6 +92,7 @@ impl Session {
         self.outbox.limit_frames(frame_bytes);
         self.outbox.grant(hello.credit_bytes);
         let (replica, admission) = (hello.replica, hello.admission);
+        self.pulling.meet(replica, self.config.breaks.contains(replica));
         let features = hello.features & (self.config.features | FEATURES);
         self.phase =
             Phase::Open(Box::new(Peer { version, replica, limits, features, horizon, admission }));

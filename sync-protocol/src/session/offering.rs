@@ -16,9 +16,13 @@
 
 use std::collections::BTreeSet;
 
+use rejoin_crdt::Limits;
+
 use super::Session;
 use super::descent::{Compared, Descent};
-use crate::document::{Context, Extract, Key, KeyRange, Store, extract, fit};
+use crate::document::{
+    Context, Extract, Key, KeyRange, PlaceTooLarge, Store, extract, fit, root_fingerprint,
+};
 use crate::error::SessionError;
 use crate::message::Message;
 use crate::offer::{CellHash, exchange_key, put_items};
@@ -36,6 +40,9 @@ const MOST_DESCENDED: usize = 8;
 
 /// The coded symbols of the first batch; each further one doubles what was sent, up to a frame.
 const FIRST_BATCH: usize = 64;
+
+/// An answer of fewer bytes is not worth a round trip, whatever the peer asks for.
+const LEAST_ANSWER_BYTES: usize = 1 << 10;
 
 /// A coded symbol on the wire, at the most.
 const CODED_BYTES: usize = 16 + 8 + 10;
@@ -84,10 +91,12 @@ impl Session {
     ) -> Result<Option<Extract>, SessionError> {
         let Some((peer, base)) = self.peer().zip(self.knowledge.heard()) else { return Ok(None) };
         let (limits, can_compare) = (peer.limits, peer.features & COMPARES != 0);
+        let most_bytes = self.pushing.most_bytes();
         if let Some(offering) = self.offering.take_if(|offering| offering.wanted.is_some()) {
             let base = offering.base.clone();
             if let Some(keys) = offering.differing(store) {
-                return Ok(fit(store.delta_differing(&base, &keys), &limits)?);
+                let extract = |limits: &_| fit(store.delta_differing(&base, &keys), limits);
+                return Ok(of_size(most_bytes, &limits, extract)?);
             }
         } else if can_compare {
             let below = store.below_horizon(base);
@@ -98,8 +107,9 @@ impl Session {
                 return Ok(None);
             }
         }
-        let fingerprint = || is_audit.then(|| crate::document::root_fingerprint(store));
-        Ok(extract(store, base, &limits, fingerprint)?)
+        let fingerprint = || is_audit.then(|| root_fingerprint(store));
+        let extract = |limits: &_| extract(store, base, limits, fingerprint);
+        Ok(of_size(most_bytes, &limits, extract)?)
     }
 
     /// Whether pull `id` is being answered by an exchange.
@@ -157,6 +167,23 @@ impl Session {
         offering.ok_or(SessionError::Comparison { id })?.wanted = Some(wanted);
         self.pushing.ask(id);
         Ok(())
+    }
+}
+
+/// What `extract` makes of about `most_bytes`; more if a single place takes more, within the limits.
+fn of_size<T>(
+    most_bytes: usize,
+    limits: &Limits,
+    extract: impl Fn(&Limits) -> Result<T, PlaceTooLarge>,
+) -> Result<T, PlaceTooLarge> {
+    let mut delta_bytes = most_bytes.max(LEAST_ANSWER_BYTES).min(limits.delta_bytes);
+    loop {
+        match extract(&Limits { delta_bytes, ..*limits }) {
+            Err(_) if delta_bytes < limits.delta_bytes => {
+                delta_bytes = delta_bytes.saturating_mul(2).min(limits.delta_bytes);
+            }
+            result => return result,
+        }
     }
 }
 

@@ -2,7 +2,13 @@
 //!
 //! A pull says what is here; the answer builds on that. Every answer is followed by another look at
 //! what is still missing, which is all that resuming takes.
+//!
+//! What a peer has to tell comes as one delta, if it fits, so that all of it becomes visible at once. That is
+//! given up where it cannot be had: when the last connection broke before a whole delta was through, and
+//! while an earlier answer has covered a part of the keys only. Then no answer shall be larger than a share of
+//! what the connection has brought so far, so that a break costs little of what was sent.
 
+use rejoin_crdt::ReplicaId;
 use rejoin_crdt::planted::{Bug, planted};
 
 use super::Session;
@@ -11,6 +17,13 @@ use crate::error::SessionError;
 use crate::inbox::Inbox;
 use crate::message::{Kind, Message};
 use crate::output::Event;
+
+/// The least that is asked for where connections break: some hundred records. A line that does not stay up
+/// for that long is of no use.
+const LEAST_BYTES: u64 = 64 << 10;
+
+/// The share of what a connection has brought that may be lost with it: one part in so many.
+const RISKED_SHARE: u64 = 4;
 
 /// The own questions.
 #[derive(Debug, Default)]
@@ -21,6 +34,10 @@ pub(crate) struct Pulling {
     due_ms: Option<u64>,
     /// Answers in a row after which nothing was better than before.
     fruitless: u32,
+    /// The id of the peer, once it has said hello.
+    peer: Option<Option<ReplicaId>>,
+    /// Deltas of the peer did not get through the last time, and not everything that was missing came since.
+    is_careful: bool,
 }
 
 /// A pull without its answer.
@@ -37,6 +54,21 @@ impl Pulling {
     /// Looks at `at_ms` at the latest whether something is missing.
     pub(super) fn ask_at(&mut self, at_ms: u64) {
         self.due_ms = Some(self.due_ms.map_or(at_ms, |due| due.min(at_ms)));
+    }
+
+    /// The peer has said hello; whether the last connection with it broke in the middle of a delta.
+    pub(super) const fn meet(&mut self, peer: Option<ReplicaId>, has_broken: bool) {
+        self.peer = Some(peer);
+        self.is_careful = has_broken;
+    }
+
+    /// The id of the peer; `None` before its hello.
+    pub(super) const fn peer(&self) -> Option<Option<ReplicaId>> {
+        self.peer
+    }
+
+    pub(super) const fn is_careful(&self) -> bool {
+        self.is_careful
     }
 
     /// Whether this pull waits for its answer.
@@ -94,10 +126,24 @@ impl Session {
             self.pulling.last_id = id;
             let progress_ms = self.now_ms;
             self.pulling.asked = Some(Asked { id, context: own.clone(), progress_ms });
+            let most_bytes = self.most_bytes(own);
             let context = self.knowledge.tell(own);
-            self.outbox.message(&Message::Pull { id, context });
+            self.outbox.message(&Message::Pull { id, context, most_bytes });
+        } else {
+            self.pulling.is_careful = false;
         }
         Ok(())
+    }
+
+    /// How much the next answer shall bring; `None` if it may bring everything.
+    fn most_bytes(&self, own: &Context) -> Option<u64> {
+        if !self.pulling.is_careful && own.uniform().is_some() {
+            return None;
+        }
+        let answers = [Kind::Delta, Kind::Offer, Kind::Sketch];
+        let arrived: u64 = answers.into_iter().map(|kind| self.received.of(kind)).sum();
+        let most_bytes = (arrived / RISKED_SHARE).max(LEAST_BYTES);
+        (most_bytes < self.config.limits.delta_bytes as u64).then_some(most_bytes)
     }
 
     /// Looks a little later whether something is missing: by then it may have come by itself.

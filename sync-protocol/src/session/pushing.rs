@@ -7,7 +7,7 @@
 //! - What came from **the peer** is acknowledged and never sent back: its own messages say that it
 //!   has it.
 
-use rejoin_crdt::ReplicaId;
+use rejoin_crdt::{ReplicaId, Seq};
 
 use super::Session;
 use super::repairing::REPAIRS;
@@ -30,6 +30,10 @@ const MOST_CELLS_IN_ORDER: usize = 1_024;
 pub(crate) struct Pushing {
     /// The pull of the peer that has no answer yet.
     asked: Option<u64>,
+    /// How much an answer shall bring, by the last pull of the peer.
+    most_bytes: Option<u64>,
+    /// The own id, and the last change under it that the own hello spoke of.
+    told: Option<(ReplicaId, Seq)>,
     /// The own id, if changes under it were not pushed yet.
     local: Option<ReplicaId>,
     ack_due: bool,
@@ -53,6 +57,16 @@ impl Pushing {
     /// Announces what is here at `at_ms` at the latest.
     pub(super) fn announce_at(&mut self, at_ms: u64) {
         self.announce_ms = Some(self.announce_ms.map_or(at_ms, |due| due.min(at_ms)));
+    }
+
+    /// The own hello has spoken of this change.
+    pub(super) const fn told(&mut self, last: Option<(ReplicaId, Seq)>) {
+        self.told = last;
+    }
+
+    /// How much an answer to the peer shall bring.
+    pub(super) fn most_bytes(&self) -> usize {
+        self.most_bytes.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
     }
 
     /// Answers pull `id` as soon as a delta can leave.
@@ -87,11 +101,17 @@ impl Session {
     }
 
     /// The peer asks for what it lacks.
-    pub(super) fn asked(&mut self, id: u64, store: &Store) -> Result<(), SessionError> {
+    pub(super) fn asked(
+        &mut self,
+        id: u64,
+        most_bytes: Option<u64>,
+        store: &Store,
+    ) -> Result<(), SessionError> {
         if self.knowledge.heard().is_none() || id == 0 {
             return Err(SessionError::PullWithoutContext { id });
         }
         self.pushing.ask(id);
+        self.pushing.most_bytes = most_bytes;
         self.offering = None;
         self.ask_later(store.view().context());
         Ok(())
@@ -157,7 +177,13 @@ impl Session {
             self.pushing.announce_at(self.now_ms);
             return Ok(());
         }
-        let base = segments::lowered(own, replica, self.knowledge.hinted_seq(replica));
+        let known = self.knowledge.hinted_seq(replica);
+        // It pulls what the hello spoke of, in parts of the size that suits it.
+        if self.pushing.told.is_some_and(|(life, last)| life == replica && known < last) {
+            self.pushing.announce_at(self.now_ms);
+            return Ok(());
+        }
+        let base = segments::lowered(own, replica, known);
         // Below the horizon there are no small deltas: let the peer say what it has.
         if !base.covers(&KeyRange::full(), store.horizon()) {
             self.pushing.announce_at(self.now_ms);

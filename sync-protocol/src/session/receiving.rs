@@ -78,9 +78,9 @@ impl Session {
         let own = store.view().context();
         match message {
             Message::Hello(hello) => return self.accept(&hello, store),
-            Message::Pull { id, context } => {
+            Message::Pull { id, context, most_bytes } => {
                 self.hear(context.as_deref(), store)?;
-                self.asked(id, store)?;
+                self.asked(id, most_bytes, store)?;
             }
             Message::Delta { id, payload } => self.take_delta(id, payload)?,
             Message::Announce { context } => {
