@@ -366,11 +366,12 @@ impl Replica {
     pub fn deltas_since(&self, base: &Context<Key>) -> Result<Vec<Vec<u8>>, DeltaError> {
         let document = self.shared.document();
         let (store, limits) = (document.store(), document.limits());
+        // A state with a gap shall not take the place of a whole one.
+        if store.withholds(base) {
+            return Err(DeltaError::Quarantined);
+        }
         let (mut deltas, mut reached) = (Vec::new(), base.clone());
         while let Some(extract) = wire::extract(store, &reached, limits, || None)? {
-            if store.tells_quarantined(&extract.delta) {
-                return Err(DeltaError::Quarantined);
-            }
             reached = reached.joined(&extract.reach);
             deltas.push(extract.bytes);
         }

@@ -2,7 +2,7 @@
 
 use rejoin_crdt::value::Value;
 use rejoin_crdt::{Entry, KeyRange};
-use rejoin_sync::{Event, Kind};
+use rejoin_sync::Event;
 
 use crate::common::{Net, Site, register};
 
@@ -24,13 +24,28 @@ fn damaged_pair() -> Net {
 /// A bit flips in a value.
 fn fail(site: &mut Site) {
     site.store.audited(&KeyRange::full());
+    damage(site, DAMAGED);
+}
+
+fn damage(site: &mut Site, key: u32) {
     let lie = Value::from_serialize(&"value 13").unwrap();
     let flips = |entry: &mut Entry<Value>| {
         if let Entry::Value { value, .. } = entry {
             value.clone_from(&lie);
         }
     };
-    assert!(site.store.damage(&register(DAMAGED), flips));
+    assert!(site.store.damage(&register(key), flips));
+}
+
+impl Net {
+    /// Everybody holds the same and trusts it.
+    fn assert_converged_after_damage(&self) {
+        for site in &self.sites {
+            assert_eq!(site.listing(), self.sites[1].listing());
+            assert!(site.store.quarantine().is_empty() && !site.store.is_suspect());
+            site.store.verify(site.id).unwrap();
+        }
+    }
 }
 
 fn scrub(site: &mut Site) -> usize {
@@ -88,19 +103,65 @@ fn without_scrubbing_the_same_damage_is_a_fork_that_stays() {
 }
 
 #[test]
-fn what_is_damaged_is_told_to_nobody_until_it_is_repaired() {
+fn what_is_damaged_is_told_to_nobody_until_it_is_repaired_and_all_else_is() {
     let mut net = damaged_pair();
     net.sites.push(Site::new(3));
     scrub(&mut net.sites[0]);
     let link = net.connect(0, 2);
     net.advance(5_000);
-    assert_eq!(net.status(link, 0).sent.of(Kind::Delta), 0);
+    let apart = net.sites[0].store.quarantine()[0].clone();
+    let told = net.sites[0].listing().into_iter().filter(|(key, _)| !apart.contains(key));
+    assert_eq!(net.sites[2].listing(), told.collect::<Vec<_>>());
+    assert!(net.sites[2].listing().len() >= 60 && net.sites[2].store.view().is_hydrating());
+    assert!(net.sites[2].store.view().context().at(&register(DAMAGED)).is_empty());
     assert!(net.end(link, 1).count(|event| matches!(event, Event::Deferred)) > 0);
-    assert_eq!(net.sites[2].store.view().cell_count(), 0);
+    // What is written beside the damage goes on arriving.
+    net.write(0, 0, "written meanwhile");
+    net.advance(20_000);
+    let cell = net.sites[2].store.view().cell(&register(0)).unwrap();
+    assert_eq!(
+        cell.values().next().unwrap().value.decode::<String>().unwrap(),
+        "written meanwhile"
+    );
+    assert_eq!(net.end(link, 1).count(|event| matches!(event, Event::AuditMismatch { .. })), 0);
     net.connect(0, 1);
     net.advance(60_000);
-    net.cut(1);
+    net.assert_converged_after_damage();
+    assert!(!net.sites[2].store.view().is_hydrating());
+}
+
+#[test]
+fn somebody_else_brings_what_the_damaged_one_withholds() {
+    let mut net = damaged_pair();
+    net.sites.push(Site::new(3));
+    scrub(&mut net.sites[0]);
+    net.connect(0, 2);
+    net.advance(5_000);
+    assert!(net.sites[2].store.view().is_hydrating());
+    net.connect(1, 2);
+    net.advance(5_000);
     assert_eq!(net.sites[2].listing(), net.sites[1].listing());
+    // By now the damaged one has a peer of its own context, and is whole again.
+    net.advance(100_000);
+    net.assert_converged_after_damage();
+}
+
+#[test]
+fn where_much_is_damaged_one_range_around_all_of_it_is_withheld() {
+    let mut net = Net::new(3);
+    (0..2_000).for_each(|key| net.sites[0].write(key, &format!("value {key}")));
+    let link = net.connect(0, 1);
+    net.cut(link);
+    net.sites[0].store.audited(&KeyRange::full());
+    (300..1_700).step_by(20).for_each(|key| damage(&mut net.sites[0], key));
+    assert!(scrub(&mut net.sites[0]) > 32);
+    net.connect(0, 2);
+    net.advance(1_000);
+    assert!((200..700).contains(&net.sites[2].store.view().cell_count()));
+    assert_eq!(net.sites[2].store.view().context().segment_count(), 3);
+    net.connect(0, 1);
+    net.advance(200_000);
+    net.assert_converged_after_damage();
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! For every replica that is ahead, the dot index names the cells to look at; so a delta costs the
 //! difference, not the store. Where the index names too many of the cells, all are walked instead.
 //!
+//! Whoever is told only what it can take is told nothing of [damaged](super::scrub) ranges either.
+//!
 //! Somebody whose context does not cover the horizon is told everything: a difference could not name
 //! the removals that were collected.
 
@@ -31,21 +33,36 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// Everything in `range` that somebody with the context `base` lacks.
     pub fn delta_in(&self, base: &Context<K>, range: &KeyRange<K>) -> Delta<K, V> {
-        self.parts_in(base, range, |base| self.by_horizon(base), &[], &mut |_| true)
+        self.parts_in(base, range, |base| self.by_horizon(base), &[])
     }
 
     /// The first part of what somebody with the context `base` lacks: `takes` is asked for one cell after
-    /// another, and from the first one on that it does not take, nothing is said of any key. Costs what is
-    /// taken, and the list of the keys where the index names them.
+    /// another, and from the first one on that it does not take, nothing is said of any key. Nothing is said
+    /// of what is [withheld](Self::withholds), either. Costs what is taken, and the list of the keys where the
+    /// index names them.
     pub fn delta_while(
         &self,
         base: &Context<K>,
         mut takes: impl FnMut(&DeltaCell<K, V>) -> bool,
     ) -> Delta<K, V> {
-        self.parts_in(base, &KeyRange::full(), |base| self.by_horizon(base), &[], &mut takes)
+        let mut parts = Vec::new();
+        for (range, base, upto) in self.intervals(base, &KeyRange::full()) {
+            let coverage = self.by_horizon(&base);
+            for range in self.tellable(range, &base, upto, coverage) {
+                let (base, end) = (base.clone(), range.end.clone());
+                let part = self.part(range, base, upto.clone(), coverage, &[], &mut takes);
+                let is_cut = part.range.end != end;
+                // The part may begin with the cell that is not taken.
+                parts.extend(Some(part).filter(|part| !part.range.is_empty()));
+                if is_cut {
+                    return self.delta_of(parts);
+                }
+            }
+        }
+        self.delta_of(parts)
     }
 
-    fn by_horizon(&self, base: &VersionVector) -> Coverage {
+    pub(super) fn by_horizon(&self, base: &VersionVector) -> Coverage {
         match base.covers(&self.horizon) {
             true => Coverage::Difference,
             false => Coverage::Complete,
@@ -58,29 +75,36 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         range: &KeyRange<K>,
         coverage: impl Fn(&VersionVector) -> Coverage,
         differing: &[K],
-        takes: &mut dyn FnMut(&DeltaCell<K, V>) -> bool,
     ) -> Delta<K, V> {
-        let mut parts = Vec::new();
-        'parts: for (own_range, upto) in self.view.context.segments_in(range) {
+        let parts = self.intervals(base, range).into_iter().map(|(range, base, upto)| {
+            let coverage = coverage(&base);
+            self.part(range, base, upto.clone(), coverage, differing, &mut |_| true)
+        });
+        self.delta_of(parts.collect())
+    }
+
+    fn delta_of(&self, parts: Vec<Part<K, V>>) -> Delta<K, V> {
+        Delta { parts, horizon: self.horizon.clone(), fingerprint: None }
+    }
+
+    /// The pieces of `range` in which somebody with the context `base` lacks something: what it has of what
+    /// is here, and what is here.
+    pub(super) fn intervals<'a>(
+        &'a self,
+        base: &Context<K>,
+        range: &'a KeyRange<K>,
+    ) -> Vec<(KeyRange<K>, VersionVector, &'a VersionVector)> {
+        let mut intervals = Vec::new();
+        for (own_range, upto) in self.view.context.segments_in(range) {
             for (range, base) in base.segments_in(&own_range) {
                 // What the other side has beyond this store is no part of the interval.
                 let base = base.meet(upto);
-                if base == *upto {
-                    continue;
-                }
-                let (coverage, end) = (coverage(&base), range.end.clone());
-                let part = self.part(range, base, upto.clone(), coverage, differing, takes);
-                let is_cut = part.range.end != end;
-                // The part may begin with the cell that is not taken.
-                if !part.range.is_empty() {
-                    parts.push(part);
-                }
-                if is_cut {
-                    break 'parts;
+                if base != *upto {
+                    intervals.push((range, base, upto));
                 }
             }
         }
-        Delta { parts, horizon: self.horizon.clone(), fingerprint: None }
+        intervals
     }
 
     /// Everything that somebody with the context `base` lacks, who is known to differ at `keys`, sorted,
@@ -91,7 +115,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             true => Coverage::Difference,
             false => Coverage::Differing,
         };
-        self.parts_in(base, &KeyRange::full(), by_horizon, keys, &mut |_| true)
+        self.parts_in(base, &KeyRange::full(), by_horizon, keys)
     }
 
     /// The ranges in which somebody with the context `base` lacks something and a difference could not
@@ -124,7 +148,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         coverage: Coverage,
         keys: &[K],
     ) -> Delta<K, V> {
-        self.parts_in(base, range, |_| coverage, keys, &mut |_| true)
+        self.parts_in(base, range, |_| coverage, keys)
     }
 
     /// Says of the changes of `replica` up to `upto` that were never made that they name nothing: a delta

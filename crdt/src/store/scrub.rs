@@ -6,7 +6,8 @@
 //! until the range is whole again:
 //!
 //! - nothing of it is sent, told to an audit, written to a checkpoint, or written over: a later write would
-//!   have seen, and superseded, something that was never there. A pull that would bring any of it waits;
+//!   have seen, and superseded, something that was never there. A delta for somebody who lacks something of it
+//!   is cut around it: its context stays there as it is, and it hears of it from somebody else, or later;
 //! - everything that does not touch it goes on;
 //! - an audit with a peer of the same context brings back what the peer holds, also in the place of what
 //!   stands here under the same dot.
@@ -18,10 +19,16 @@
 //! first sum or before a write to the same leaf, in what a tombstone or a reset says beside its dot, in a range
 //! tombstone, in a version vector, or in the order of keys.
 
-use crate::delta::Delta;
+use crate::context::Context;
+use crate::coverage::Coverage;
 use crate::range::KeyRange;
 use crate::store::Store;
+use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue};
+
+/// Each range that is withheld makes two segments at whoever is told the rest. Where there are more, they are
+/// withheld with all that lies between them.
+const MOST_WITHHELD: usize = 16;
 
 /// What one step of scrubbing has found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,10 +77,60 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.quarantine.iter().any(|range| range.contains(key))
     }
 
-    /// Whether a delta tells of a cell in a damaged range.
-    pub fn tells_quarantined(&self, delta: &Delta<K, V>) -> bool {
-        let mut cells = delta.parts.iter().flat_map(|part| &part.cells);
-        !self.quarantine.is_empty() && cells.any(|cell| self.is_quarantined(&cell.key))
+    /// Whether somebody with the context `base` lacks something in a damaged range: it is not told all.
+    pub fn withholds(&self, base: &Context<K>) -> bool {
+        let full = KeyRange::full();
+        !self.quarantine.is_empty()
+            && self.intervals(base, &full).iter().any(|(range, base, upto)| {
+                !self.withheld(range, base, upto, self.by_horizon(base)).is_empty()
+            })
+    }
+
+    /// The pieces of `range` of which can be told what lies between `base` and `upto`.
+    pub(super) fn tellable(
+        &self,
+        range: KeyRange<K>,
+        base: &VersionVector,
+        upto: &VersionVector,
+        coverage: Coverage,
+    ) -> Vec<KeyRange<K>> {
+        if self.quarantine.is_empty() {
+            return vec![range];
+        }
+        let withheld = self.withheld(&range, base, upto, coverage);
+        withheld.iter().fold(vec![range], |pieces, withheld| {
+            pieces.iter().flat_map(|piece| piece.without(withheld)).collect()
+        })
+    }
+
+    /// The damaged ranges that meet `range` and hold something between `base` and `upto`, by the index or by
+    /// their cells: either may be what is damaged. A listing says something of every cell.
+    fn withheld(
+        &self,
+        range: &KeyRange<K>,
+        base: &VersionVector,
+        upto: &VersionVector,
+        coverage: Coverage,
+    ) -> Vec<KeyRange<K>> {
+        let named = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
+        let named: Vec<&K> = named.filter(|key| self.is_quarantined(key)).collect();
+        let has_news = |damaged: &KeyRange<K>| {
+            coverage != Coverage::Difference
+                || named.iter().any(|key| damaged.contains(key))
+                || self
+                    .view
+                    .range(damaged)
+                    .any(|(_, cell)| cell.entries().any(|(dot, _)| !base.contains(dot)))
+        };
+        let meeting = self.quarantine.iter().filter_map(|damaged| damaged.intersect(range));
+        let withheld: Vec<_> = meeting.filter(has_news).collect();
+        if withheld.len() <= MOST_WITHHELD {
+            return withheld;
+        }
+        let start = withheld.iter().map(|damaged| &damaged.start).min().cloned().flatten();
+        let is_open = withheld.iter().any(|damaged| damaged.end.is_none());
+        let end = withheld.iter().map(|damaged| &damaged.end).max().cloned().flatten();
+        vec![KeyRange::new(start, end.filter(|_| !is_open))]
     }
 
     /// Changes the entries of a cell as failing memory would, for tests.

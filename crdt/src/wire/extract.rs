@@ -44,7 +44,7 @@ pub struct PlaceTooLarge {
 }
 
 /// What somebody with the context `base` lacks, or the first part of it that fits the limits; `None`
-/// if that is nothing. A delta that is complete and of one context carries `fingerprint`.
+/// if that is nothing, or nothing but what is [withheld](Store::withholds). A delta that is complete and of one context carries `fingerprint`.
 ///
 /// # Errors
 /// When not even one place fits.
@@ -58,7 +58,10 @@ pub fn extract(
     let mut delta = store.delta_while(base, |cell| load.takes(cell, limits));
     if load.is_over {
         cut_before_cell(&mut delta, load.comfortable_cells.max(1));
-    } else if !delta.is_empty() && store.view().context().uniform().is_some() {
+    } else if !delta.is_empty()
+        && store.view().context().uniform().is_some()
+        && !store.withholds(base)
+    {
         delta.fingerprint = fingerprint();
     }
     fit(delta, limits)

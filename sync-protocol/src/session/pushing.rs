@@ -147,9 +147,11 @@ impl Session {
         }
         let is_audit = self.audit.is_due(self.now_ms);
         match self.extract_or_offer(id, store, is_audit)? {
-            Some(extract) if store.tells_quarantined(&extract.delta) => self.defer(id),
             Some(extract) => self.send(id, extract),
             None if self.is_offering(id) => {}
+            None if self.knowledge.heard().is_some_and(|base| store.withholds(base)) => {
+                self.defer(id);
+            }
             None => {
                 let context = self.knowledge.tell(store.view().context());
                 let current = Current { id, wants_answer: false, context, fingerprint: None };
@@ -160,7 +162,8 @@ impl Session {
     }
 
     /// Asks the peer to ask again later. A listing says that what it does not name is gone: whoever may
-    /// have lost something does not say so. And nobody is told what was damaged here.
+    /// have lost something does not say so. And nobody is told what was damaged here: of what the peer lacks,
+    /// there is nothing else.
     fn defer(&mut self, id: u64) {
         let is_understood = self.peer().is_some_and(|peer| peer.features & REPAIRS != 0);
         self.offering = None;
@@ -184,8 +187,9 @@ impl Session {
             return Ok(());
         }
         let base = segments::lowered(own, replica, known);
-        // Below the horizon there are no small deltas: let the peer say what it has.
-        if !base.covers(&KeyRange::full(), store.horizon()) {
+        // Below the horizon there are no small deltas, and a delta around damage makes segments: let the peer
+        // say what it has.
+        if !base.covers(&KeyRange::full(), store.horizon()) || store.withholds(&base) {
             self.pushing.announce_at(self.now_ms);
             return Ok(());
         }
@@ -194,10 +198,6 @@ impl Session {
         let Some(extract) = extract(store, &base, &peer.limits, fingerprint)? else {
             return Ok(());
         };
-        if store.tells_quarantined(&extract.delta) {
-            self.pushing.announce_at(self.now_ms);
-            return Ok(());
-        }
         let reaches = segments::covers(&extract.reach, own);
         self.send(0, extract);
         if !reaches {
