@@ -1,13 +1,13 @@
 //! Repair as a replica does it: what an audit found to differ is brought back, durably.
 
-use rejoin_crdt::document::DocumentRepairError;
+use rejoin_crdt::document::{Document, DocumentRepairError};
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
 use rejoin_crdt::{AuthorisedDelta, Fingerprint, KeyRange, Repaired, Scrubbed};
 use rejoin_storage::StorageError;
 use thiserror::Error;
 
-use crate::{Origin, Replica};
+use crate::{KeepError, Origin, Replica};
 
 /// Why nothing was repaired. Nothing was changed; the next audit begins again.
 #[derive(Debug, Error)]
@@ -69,6 +69,27 @@ impl Replica {
         let scrubbed = self.shared.change(0, |document| document.scrub(from, most));
         drop(writer);
         scrubbed
+    }
+
+    /// Takes what stands in damaged ranges for true, and returns how many there were: an operator's last way out.
+    /// While any other replica has what was damaged, an audit brings it back; a replica on disk reads it from
+    /// its log when it is opened again. This is for what nobody else will bring
+    /// back. From now on damaged values cannot be told from others; if somebody does come with the right ones,
+    /// both are reported as a fork.
+    ///
+    /// # Errors
+    /// Inside a transaction of the same replica; nothing was changed.
+    pub fn release_quarantine(&self) -> Result<usize, KeepError> {
+        let writer = self.shared.writer().ok_or(KeepError::Nested)?;
+        let ranges = self.shared.document().store().quarantine().len();
+        if ranges > 0 {
+            self.shared.change(usize::MAX, Document::release_quarantine);
+        }
+        drop(writer);
+        if ranges > 0 {
+            self.shared.announce(Origin::Remote(None));
+        }
+        Ok(ranges)
     }
 
     /// Changes the entries of a cell as failing memory would, for tests. Returns whether there is such a cell.

@@ -266,6 +266,12 @@ impl Document {
         self.store.scrub(from, most)
     }
 
+    /// Takes what stands in damaged ranges for true; see [`Store::release_quarantine`].
+    pub fn release_quarantine(&mut self) {
+        let repaired = self.store.release_quarantine();
+        self.index(&repaired.commit);
+    }
+
     /// Changes the entries of a cell as failing memory would, for tests.
     #[cfg(feature = "planted")]
     pub fn damage(&mut self, key: &Key, change: impl Fn(&mut crate::Entry<Value>)) -> bool {

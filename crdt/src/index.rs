@@ -66,6 +66,17 @@ impl<K: Ord + Clone> Index<K> {
         rows.is_some_and(|rows| rows.get(&(dot.seq, key.clone())).is_some())
     }
 
+    /// The rows of these cells. Costs a walk over all rows.
+    pub(crate) fn rows_of<'a>(
+        &'a self,
+        is_meant: impl Fn(&K) -> bool + 'a,
+    ) -> impl Iterator<Item = (Dot, &'a K)> + 'a {
+        let rows = self.replicas.iter().flat_map(|(replica, rows)| {
+            rows.iter().map(|((seq, key), ())| (Dot::new(*replica, *seq), key))
+        });
+        rows.filter(move |(_, key)| is_meant(key))
+    }
+
     /// The number of rows.
     pub(crate) fn count(&self) -> usize {
         self.replicas.values().map(OrderedMap::len).sum()

@@ -1,10 +1,10 @@
 #![cfg(feature = "planted")]
 
 use rejoin_crdt::value::Value;
-use rejoin_crdt::{Entry, KeyRange};
+use rejoin_crdt::{Authority, Entry, KeyRange};
 use rejoin_sync::Event;
 
-use crate::common::{Net, Site, register};
+use crate::common::{Net, Site, damaged, register};
 
 const DAMAGED: u32 = 31;
 
@@ -162,6 +162,101 @@ fn where_much_is_damaged_one_range_around_all_of_it_is_withheld() {
     net.connect(0, 1);
     net.advance(200_000);
     net.assert_converged_after_damage();
+}
+
+/// Two sites of the same state, with removals, whose sums are kept, not connected.
+fn pair_with_removals() -> Net {
+    let mut net = Net::new(2);
+    for key in 0..100 {
+        net.sites[0].write(key, &format!("value {key}"));
+    }
+    for key in (1..100).step_by(3) {
+        net.sites[0].remove(key);
+    }
+    let link = net.connect(0, 1);
+    net.assert_converged();
+    net.cut(link);
+    net.sites[0].store.audited(&KeyRange::full());
+    net
+}
+
+/// The number of a dot changes, the sites meet, and all is well again.
+fn assert_mended(key: u32, change: impl Fn(u64) -> u64) {
+    let mut net = pair_with_removals();
+    assert!(net.sites[0].store.damage_dots(&register(key), change));
+    assert_ne!(net.sites[0].listing(), net.sites[1].listing());
+    assert_eq!(scrub(&mut net.sites[0]), 1);
+    let link = net.connect(0, 1);
+    net.advance(1_000);
+    net.assert_converged_after_damage();
+    for side in 0..2 {
+        assert_eq!(net.sites[side].store.forks().count(), 0, "side {side}");
+    }
+    assert_eq!(net.end(link, 0).count(|event| matches!(event, Event::Repaired { .. })), 1);
+    assert!(net.end(link, 0).count(|event| matches!(event, Event::Equal { .. })) > 0);
+}
+
+#[test]
+fn a_removal_under_a_damaged_dot_is_mended_though_no_fingerprint_shows_it() {
+    // The one of key 31 is change 111.
+    assert_mended(31, |seq| seq - 1);
+    // The other way round, the dot is a later one of the same writer.
+    assert_mended(31, |seq| seq + 1);
+}
+
+#[test]
+fn a_value_under_a_damaged_dot_is_mended() {
+    assert_mended(30, |seq| seq - 1);
+    assert_mended(30, |seq| seq + 50);
+}
+
+#[test]
+fn a_removal_that_nobody_else_remembers_counts_as_collected() {
+    let mut net = pair_with_removals();
+    let removal =
+        net.sites[1].store.view().cell(&register(31)).unwrap().entries().next().unwrap().0;
+    let kept = damaged(&net.sites[1].store, |part| {
+        part.cells.retain(|cell| cell.key != register(31));
+    });
+    net.sites[1].store = kept;
+    net.sites[0].store.damage_dots(&register(31), |seq| seq - 1);
+    scrub(&mut net.sites[0]);
+    net.connect(0, 1);
+    net.advance(1_000);
+    net.assert_converged_after_damage();
+    assert!(net.sites[0].store.horizon().contains(removal));
+}
+
+#[test]
+fn a_peer_that_takes_no_part_is_believed_by_its_fingerprint() {
+    let mut net = pair_with_removals();
+    net.sites[0].store.damage_dots(&register(31), |seq| seq - 1);
+    scrub(&mut net.sites[0]);
+    net.connect_with(0, 1, |side, config| {
+        if side == 1 {
+            config.authority = Authority::Ranges(vec![KeyRange::full()]);
+        }
+    });
+    net.advance(1_000);
+    assert!(net.sites[0].store.quarantine().is_empty());
+}
+
+#[test]
+fn what_nobody_has_any_more_can_be_released() {
+    let mut net = pair_with_removals();
+    net.sites[0].store.damage_dots(&register(31), |seq| seq - 1);
+    fail(&mut net.sites[0]);
+    assert!(scrub(&mut net.sites[0]) > 0);
+    net.sites[0].store.release_quarantine();
+    let Site { store, id, .. } = &net.sites[0];
+    assert!(store.quarantine().is_empty() && !store.is_suspect());
+    store.verify(*id).unwrap();
+    assert!(store.view().cell(&register(31)).is_none(), "such a change was never made");
+    net.connect(0, 1);
+    net.advance(100_000);
+    for site in &net.sites {
+        site.store.verify(site.id).unwrap();
+    }
 }
 
 #[test]

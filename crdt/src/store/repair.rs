@@ -24,7 +24,7 @@
 //! - Contexts are equal when it is applied, or else the absence of a dot here may be its regular end, of
 //!   which the other side has not heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::SmallVec;
 use thiserror::Error;
@@ -107,6 +107,26 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     ) -> Result<Repaired<K, V>, RepairError> {
         let (cells, forks) = (cells.into_delta(), forks.map(AuthorisedDelta::into_delta));
         self.check_testimony(&cells)?;
+        Ok(self.repair_checked(&cells, forks.as_ref()))
+    }
+
+    /// Ends the [quarantine](Self::quarantine) without anybody else: what stands in the damaged ranges is taken
+    /// for true, as far as the index knows of it.
+    pub fn release_quarantine(&mut self) -> Repaired<K, V> {
+        let cells = self.quarantine.iter().flat_map(|range| self.view.range(range));
+        let keys: BTreeSet<K> = cells.map(|(key, _)| key.clone()).collect();
+        // Of damaged cells a testimony names no dots, so it is evidence against none.
+        let nothing = self.testimony(&Vec::from_iter(keys)).cells;
+        let repaired = self.repair_checked(&nothing, None);
+        self.set_suspect(false);
+        repaired
+    }
+
+    fn repair_checked(
+        &mut self,
+        cells: &Delta<K, V>,
+        forks: Option<&Delta<K, V>>,
+    ) -> Repaired<K, V> {
         let before = self.debug_context();
         let mut repaired = Repaired::default();
         let mut index = IndexUpdate::default();
@@ -116,18 +136,21 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 self.take_tombstone(tombstone, &mut index, &mut repaired);
             }
         }
+        let lost = self.lost_rows(cells);
         for cell in cells.parts.iter().flat_map(|part| &part.cells) {
             self.repair_cell(cell, &mut index, &mut repaired);
         }
+        let was_damaged = !lost.is_empty();
+        self.settle_lost(lost, &mut index);
         for cell in forks.iter().flat_map(|forks| &forks.parts).flat_map(|part| &part.cells) {
             self.learn_forks(cell, &mut repaired);
         }
-        if !repaired.commit.is_empty() {
+        if was_damaged || !repaired.commit.is_empty() {
             self.lapses += 1;
             self.finish(index, &repaired.commit);
             self.assert_monotone(before.as_ref(), Some(&[]));
         }
-        Ok(repaired)
+        repaired
     }
 
     fn check_testimony(&self, cells: &Delta<K, V>) -> Result<(), RepairError> {
@@ -168,6 +191,9 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let own = self.view.cell(key).into_iter().flat_map(|cell| cell.entries());
         let mut both: BTreeMap<Dot, (Entry<V>, Side)> =
             own.map(|(dot, entry)| (dot, (entry.clone(), Side::Own))).collect();
+        let mut gone = self.never_written(theirs, both.keys());
+        // They are no evidence against anything, either.
+        gone.iter().for_each(|dot| drop(both.remove(dot)));
         let (mut forks, mut replaced) = (Vec::new(), Vec::new());
         for (dot, entry) in &theirs.fresh {
             match both.get_mut(dot) {
@@ -186,15 +212,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             }
         }
         let evidence = Evidence::of(&both);
-        let is_damaged = self.is_quarantined(key);
         let goes = |dot: Dot, entry: &Entry<V>, side: Side| {
-            // The index was made apart from the cell: what has no row there was never written.
-            (is_damaged && side == Side::Own && !self.index.names(dot, key))
-                || evidence.is_against(dot, entry)
+            evidence.is_against(dot, entry)
                 || (entry.yields_to_range_tombstone() && self.is_buried(key, dot))
                 || is_missing(side)
         };
-        let mut gone = Vec::new();
         let mut back = Vec::new();
         for (dot, (entry, side)) in &both {
             match (goes(*dot, entry, *side), side) {
@@ -208,6 +230,47 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         }
         self.replace_entries(key, replaced, repaired);
         self.change_cell(key, &gone, back, index, repaired);
+    }
+
+    /// The own dots of a damaged cell that neither the index nor the other side names. The index was made apart
+    /// from the cell: what has no row there was never written.
+    fn never_written<'a>(
+        &self,
+        theirs: &DeltaCell<K, V>,
+        own: impl Iterator<Item = &'a Dot>,
+    ) -> Vec<Dot> {
+        if !self.is_quarantined(&theirs.key) {
+            return Vec::new();
+        }
+        let is_theirs = |dot: &Dot| theirs.fresh.iter().any(|(their, _)| their == dot);
+        own.filter(|dot| !is_theirs(dot) && !self.index.names(**dot, &theirs.key))
+            .copied()
+            .collect()
+    }
+
+    /// The rows of the index whose dots the damaged ones among these cells have lost.
+    fn lost_rows(&self, cells: &Delta<K, V>) -> Vec<(Dot, K)> {
+        let listed = cells.parts.iter().flat_map(|part| &part.cells).map(|cell| &cell.key);
+        let damaged: BTreeSet<&K> = listed.filter(|key| self.is_quarantined(key)).collect();
+        if damaged.is_empty() {
+            return Vec::new();
+        }
+        let rows = self.index.rows_of(|key| damaged.contains(key));
+        let lost = rows.filter(|(dot, key)| !self.holds(key, *dot));
+        lost.map(|(dot, key)| (dot, key.clone())).collect()
+    }
+
+    /// Dots that damage had taken from their cells are back, or are nowhere any more. Of those it cannot be
+    /// told what they had removed: as if they had been collected.
+    fn settle_lost(&mut self, lost: Vec<(Dot, K)>, index: &mut IndexUpdate<K>) {
+        for (dot, key) in lost {
+            if self.holds(&key, dot) {
+                index.born.retain(|row| row.0 != dot || row.1 != key);
+            } else {
+                self.horizon.advance(dot.replica, dot.seq);
+                index.died.push((dot, key));
+            }
+        }
     }
 
     /// Puts what the other side holds in the place of what was damaged here under the same dots.

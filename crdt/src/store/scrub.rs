@@ -13,7 +13,7 @@
 //!   stands here under the same dot.
 //!
 //! The store is suspect meanwhile, and the quarantine ends with the suspicion: when an audit has found it
-//! equal to another one.
+//! equal to another one, which has told all it holds in the damaged ranges.
 //!
 //! A leaf of the ordered map is the grain, some forty cells. What this cannot find is damage from before the
 //! first sum or before a write to the same leaf, in what a tombstone or a reset says beside its dot, in a range
@@ -138,5 +138,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     pub fn damage(&mut self, key: &K, change: impl Fn(&mut crate::Entry<V>)) -> bool {
         let cell = self.view.cells.cell_behind_the_back(key);
         cell.map(|cell| cell.damage(change)).is_some()
+    }
+
+    /// Changes the numbers of the dots in a cell as failing memory would, for tests.
+    #[cfg(feature = "planted")]
+    pub fn damage_dots(&mut self, key: &K, change: impl Fn(u64) -> u64) -> bool {
+        let cell = self.view.cells.cell_behind_the_back(key);
+        cell.map(|cell| cell.damage_dots(change)).is_some()
     }
 }

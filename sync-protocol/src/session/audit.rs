@@ -50,6 +50,12 @@ impl Audit {
         self.is_asked = false;
     }
 
+    pub(super) const fn hasten_if(&mut self, is_due: bool, now_ms: u64) {
+        if is_due {
+            self.hasten(now_ms);
+        }
+    }
+
     /// The peer's fingerprint came. If both asked at once, each question is the other's answer.
     pub(super) const fn heard(&mut self, wants_answer: bool) {
         self.owes_answer = wants_answer && !self.is_asked;
@@ -119,7 +125,9 @@ impl Session {
         if own == peer {
             self.audit.last_equal_ms = Some(self.now_ms);
             self.repairing.agree();
-            self.event(Event::Equal { fingerprint: own });
+            if !self.mends(store) {
+                self.event(Event::Equal { fingerprint: own });
+            }
         } else {
             self.audit.mismatches += 1;
             self.event(Event::AuditMismatch { own, peer });

@@ -92,6 +92,14 @@ impl Descent {
         items
     }
 
+    /// An offer of a range cell by cell, however many they are.
+    pub(super) fn leaf(&mut self, range: &KeyRange, store: &Store) -> Item {
+        let hashes = self.compared.hashes(store, range, &self.key).map(|(_, hash)| hash);
+        let content = Content::Cells(hashes.collect());
+        self.told.push(range.clone());
+        Item { range: range.clone(), content }
+    }
+
     /// The offered ranges that differ, by one bit for each; `None` if there are not as many bits.
     pub(super) fn judged(&mut self, verdict: &[u8]) -> Option<Vec<(KeyRange, u64)>> {
         if verdict.len() != self.offered.len().div_ceil(8) {

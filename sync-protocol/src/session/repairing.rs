@@ -6,6 +6,10 @@
 //! the one that probes. Each judges what it held when it spoke and what it was told, by the same rule
 //! (`Store::repair`), so both come to the same. Whoever probes compares again at once.
 //!
+//! Who knows of [damage](rejoin_crdt::Store::scrub) in its own cells probes, too, once the fingerprints are
+//! equal: these leave tombstones out. It offers one damaged range after another by hashes that the other side
+//! has none of, so that this one asks for all of its cells, and testifies in return.
+//!
 //! What must always hold:
 //!
 //! - What is told holds under a context and is used only while that is the own one. If either has moved
@@ -61,6 +65,12 @@ pub(crate) struct Repairing {
     last: Option<(Fingerprint, Fingerprint)>,
     /// The exchanges since both sides were last equal.
     rounds: u32,
+    /// What is to be mended next, and what has been, of the ranges that are damaged here.
+    to_mend: Option<KeyRange>,
+    mending: Option<KeyRange>,
+    mended: Vec<KeyRange>,
+    /// The peer takes no part in that.
+    is_declined: bool,
 }
 
 /// What this side does in an exchange.
@@ -75,6 +85,10 @@ enum Role {
 struct Probing {
     nonce: Nonce,
     descent: Descent,
+    /// The damaged range that all of this is about.
+    mends: Option<KeyRange>,
+    /// The cells that both sides are to tell each other of.
+    asked: BTreeSet<Key>,
     /// The cells that the peer was told of.
     told: Option<BTreeSet<Key>>,
 }
@@ -111,17 +125,43 @@ impl Repairing {
 impl Session {
     /// Finds out where both sides differ, if it is this side's turn.
     pub(super) fn probe(&mut self, store: &Store) {
-        let can_repair = self.peer().is_some_and(|peer| peer.features & REPAIRS != 0);
         let is_due = std::mem::take(&mut self.repairing.is_due);
-        if !is_due || !can_repair || !self.trusts_fully() {
+        let mends = self.repairing.to_mend.take();
+        if (!is_due && mends.is_none()) || !self.can_repair() {
             return;
         }
         let nonce = self.random.nonce();
         let key = exchange_key(self.config.cluster, nonce);
-        let mut descent = Descent::new(Compared::Live, key);
-        let items = put_items(&descent.offer(&[KeyRange::full()], store));
-        self.outbox.message(&Message::Probe { nonce, items });
-        self.repairing.probing = Some(Probing { nonce, descent, told: None });
+        let compared = if mends.is_some() { Compared::Held } else { Compared::Live };
+        let mut descent = Descent::new(compared, key);
+        let items = match &mends {
+            Some(range) => vec![descent.leaf(range, store)],
+            None => descent.offer(&[KeyRange::full()], store),
+        };
+        self.outbox.message(&Message::Probe { nonce, items: put_items(&items) });
+        let asked = BTreeSet::new();
+        self.repairing.probing = Some(Probing { nonce, descent, mends, asked, told: None });
+    }
+
+    /// Both sides were found equal; whether there is damage here that this says nothing of. It is mended now.
+    pub(super) fn mends(&mut self, store: &Store) -> bool {
+        let damaged = store.quarantine();
+        if damaged.is_empty() {
+            self.repairing.mended.clear();
+        }
+        if self.repairing.is_declined || !self.can_repair() {
+            return false;
+        }
+        let mended = &self.repairing.mended;
+        let left = mended.iter().fold(damaged.to_vec(), |left, mended| {
+            left.iter().flat_map(|range| range.without(mended)).collect()
+        });
+        self.repairing.to_mend = left.into_iter().next();
+        self.repairing.to_mend.is_some()
+    }
+
+    fn can_repair(&self) -> bool {
+        self.trusts_fully() && self.peer().is_some_and(|peer| peer.features & REPAIRS != 0)
     }
 
     /// The peer probes.
@@ -198,7 +238,11 @@ impl Session {
         let unasked = SessionError::Audit { kind: Kind::Differ };
         let probing = self.repairing.probing.take_if(|p| p.nonce == nonce && p.told.is_none());
         let mut probing = probing.ok_or(unasked.clone())?;
-        let Some((hashes, keys)) = cells else { return Ok(()) };
+        let Some((hashes, keys)) = cells else {
+            self.repairing.is_declined |= probing.mends.is_some();
+            self.audit.hasten_if(probing.mends.is_some(), self.now_ms);
+            return Ok(());
+        };
         let hashes: Option<BTreeSet<CellHash>> = read_hashes(&hashes).map(BTreeSet::from_iter);
         let keys = read_keys(&keys, &self.config.limits);
         let (hashes, mut keys) = hashes.zip(keys).ok_or(unasked.clone())?;
@@ -206,11 +250,13 @@ impl Session {
             return Err(unasked);
         }
         if hashes.is_empty() && keys.is_empty() {
+            self.audit.hasten_if(probing.mends.is_some(), self.now_ms);
+            self.repairing.mended.extend(probing.mends);
             return Ok(());
         }
         keys.extend(probing.descent.named(&hashes, store));
-        let told = self.tell_cells(nonce, &keys, store);
-        probing.told = told;
+        probing.told = self.tell_cells(nonce, &keys, store);
+        probing.asked = keys;
         self.repairing.probing = probing.told.is_some().then_some(probing);
         Ok(())
     }
@@ -275,6 +321,7 @@ impl Session {
             Role::Probing => {}
         }
         if !has_moved {
+            self.repairing.mending = probing.and_then(|probing| probing.has_heard_of(&keys));
             self.report(cells.as_delta(), store);
             self.repairing.applying = Some(role);
             self.outbox.output(Output::Repair { cells, forks });
@@ -314,6 +361,7 @@ impl Session {
     pub(super) fn take_repaired(&mut self, repaired: &Repaired) {
         let Some(role) = self.repairing.applying.take() else { return };
         let (restored, removed) = (repaired.restored, repaired.removed);
+        self.repairing.mended.extend(self.repairing.mending.take());
         self.audit.count_repaired(restored + removed, repaired.forks.len());
         if restored + removed > 0 {
             self.event(Event::Repaired { restored, removed });
@@ -331,6 +379,16 @@ impl Session {
     /// What the driver was given to repair by came too late.
     pub(super) fn forget_repair(&mut self) {
         self.repairing.applying = None;
+        self.repairing.mending = None;
+    }
+}
+
+impl Probing {
+    /// The part of the damaged range of which the peer has told: as many cells as fit, the first ones first.
+    fn has_heard_of(self, listed: &BTreeSet<Key>) -> Option<KeyRange> {
+        let KeyRange { start, end } = self.mends?;
+        let missing = self.asked.into_iter().find(|key| !listed.contains(key));
+        Some(KeyRange::new(start, missing.or(end)))
     }
 }
 

@@ -39,6 +39,15 @@ impl Site {
         self.store.commit(staged).unwrap();
     }
 
+    /// Removes a register, without telling anybody.
+    #[cfg(feature = "planted")]
+    pub(crate) fn remove(&mut self, key: u32) {
+        let mut tx = Transaction::new(&self.store, self.id.unwrap(), Hlc::new(1_000, 0));
+        tx.remove(&register(key)).unwrap();
+        let staged = tx.finish();
+        self.store.commit(staged).unwrap();
+    }
+
     /// Everything a reader finds.
     pub(crate) fn listing(&self) -> Vec<(Key, String)> {
         let cells = self.store.view().range(&KeyRange::full());
