@@ -48,8 +48,8 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 #[derive(Debug)]
 pub struct Link {
     replica: Replica,
-    /// The id for which the session speaks.
-    own: ReplicaId,
+    /// The id for which the session speaks; none before the first write.
+    own: Option<ReplicaId>,
     number: u64,
     session: Session,
 }
@@ -78,10 +78,11 @@ impl Link {
         Self::with(replica, config, now_ms)
     }
 
-    /// Begins a session of this configuration; the id that it speaks for is the replica's.
+    /// Begins a session of this configuration; the id that it speaks for is the replica's. A replica that has
+    /// not written is a reader, and draws no id for this.
     pub fn with(replica: Replica, mut config: Config, now_ms: u64) -> Self {
-        let own = replica.identity();
-        config.replica = Some(own);
+        let own = replica.shared.claimed_identity();
+        config.replica = own;
         config.breaks = replica.shared.breaks();
         let session = Session::new(config, replica.shared.document().store(), now_ms);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -105,8 +106,9 @@ impl Link {
     pub fn changed(&mut self, origin: Origin, now_ms: u64) {
         let origin = match origin {
             Origin::Local => {
-                self.own = self.replica.identity();
-                rejoin_sync::Origin::Local { replica: self.own }
+                let replica = self.replica.identity();
+                self.own = Some(replica);
+                rejoin_sync::Origin::Local { replica }
             }
             Origin::Remote(Some(number)) if number == self.number => return,
             Origin::Remote(_) => rejoin_sync::Origin::Elsewhere,
@@ -189,9 +191,11 @@ impl Link {
     /// A session that ended because the own id is used elsewhere too has given proof of it.
     fn note_fork(&self, reason: &CloseReason) {
         use SessionError::{SameReplica, UnknownOwnDots};
-        if let CloseReason::Error(SameReplica { .. } | UnknownOwnDots { .. }) = reason {
+        let is_proof =
+            matches!(reason, CloseReason::Error(SameReplica { .. } | UnknownOwnDots { .. }));
+        if let Some(own) = self.own.filter(|_| is_proof) {
             // If the new id cannot be made durable, the next write says so.
-            let _ = self.replica.give_up_identity(self.own);
+            let _ = self.replica.give_up_identity(own);
         }
     }
 

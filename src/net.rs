@@ -105,10 +105,9 @@ impl LinkStatus {
 }
 
 impl Network {
-    /// Puts a replica on the network. Peers of another cluster are refused. The replica draws its id
-    /// if it has none yet.
+    /// Puts a replica on the network. Peers of another cluster are refused. A replica that only reads needs no
+    /// id for that.
     pub fn new(replica: Replica, cluster: ClusterId) -> Self {
-        replica.identity();
         let shared = Shared {
             replica,
             cluster,

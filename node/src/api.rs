@@ -249,7 +249,7 @@ pub(crate) struct PeerStatus {
     pub(crate) address: String,
     /// Whether this node opened the connection, and opens it again.
     pub(crate) outbound: bool,
-    /// The id of its replica, while it is connected.
+    /// The id under which it writes, while it is connected; none if it had not written when it connected.
     pub(crate) replica: Option<String>,
     /// `connecting`, `up`, `suspect` or `down`.
     pub(crate) state: String,
@@ -290,8 +290,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Status {
     /// The name given with `--name`.
     pub(crate) name: String,
-    /// The id of the replica.
-    pub(crate) replica: String,
+    /// The id under which the node writes; none before its first write.
+    pub(crate) replica: Option<String>,
     /// The version of the program.
     pub(crate) version: String,
     /// Where peers connect.

@@ -65,11 +65,15 @@ pub(super) async fn serve(shared: Weak<Shared>, link: Arc<Link>, stream: TcpStre
     let (replica, clock) = (strong.replica.clone(), strong.clock);
     let mut config = Config::new(strong.cluster);
     drop(strong);
-    config.replica = Some(replica.identity());
+    let own = replica.shared.claimed_identity();
+    config.replica = own;
     config.seed = env::random_bits();
     config.breaks = replica.shared.breaks();
     config.limits = *replica.shared.document().limits();
-    let session = Session::new(config, replica.shared.document().store(), clock.now_ms());
+    let (session, revision) = {
+        let document = replica.shared.document();
+        (Session::new(config, document.store(), clock.now_ms()), document.store().revision())
+    };
     {
         let mut state = lock(&link.state);
         state.session = Some(session);
@@ -78,7 +82,7 @@ pub(super) async fn serve(shared: Weak<Shared>, link: Arc<Link>, stream: TcpStre
     let mut ending = Ending { link: link.clone(), replica: replica.clone(), why: None };
     let (reader, writer) = stream.into_split();
     let why = match nodelay {
-        Ok(()) => Driver::new(link, replica, clock, writer).run(reader).await,
+        Ok(()) => Driver::new(link, replica, own, clock, writer).run(reader, revision).await,
         Err(error) => error.to_string(),
     };
     ending.why = Some(why);
@@ -101,8 +105,8 @@ impl Drop for Ending {
 struct Driver {
     link: Arc<Link>,
     replica: Replica,
-    /// The id for which the session speaks.
-    own: ReplicaId,
+    /// The id for which the session speaks; none before the first write.
+    own: Option<ReplicaId>,
     clock: env::Monotonic,
     writer: OwnedWriteHalf,
     unsent: VecDeque<u8>,
@@ -115,10 +119,10 @@ impl Driver {
     fn new(
         link: Arc<Link>,
         replica: Replica,
+        own: Option<ReplicaId>,
         clock: env::Monotonic,
         writer: OwnedWriteHalf,
     ) -> Self {
-        let own = replica.identity();
         Self {
             link,
             replica,
@@ -131,8 +135,8 @@ impl Driver {
         }
     }
 
-    /// Returns why it ended.
-    async fn run(mut self, mut reader: OwnedReadHalf) -> String {
+    /// Returns why it ended. The session began with the store as it was at `revision`.
+    async fn run(mut self, mut reader: OwnedReadHalf, revision: u64) -> String {
         let (changes, wake) = (Arc::new(AtomicU8::new(0)), self.link.wake.clone());
         let observer = {
             let (changes, wake, own) = (changes.clone(), wake.clone(), self.link.number);
@@ -146,6 +150,10 @@ impl Driver {
                 wake.notify_one();
             })
         };
+        // Nobody was told of what was committed before there was an observer.
+        if self.replica.shared.document().store().revision() != revision {
+            self.changed(LOCAL | ELSEWHERE);
+        }
         let mut buffer = vec![0; READ_BYTES];
         let why = loop {
             if let Some(reason) = self.perform() {
@@ -192,11 +200,11 @@ impl Driver {
 
     fn changed(&mut self, changes: u8) {
         if changes & LOCAL != 0 {
-            self.own = self.replica.identity();
+            self.own = self.replica.shared.claimed_identity();
         }
-        let replica = self.own;
+        let own = self.own.filter(|_| changes & LOCAL != 0);
         self.with_session(|session, store, now_ms| {
-            if changes & LOCAL != 0 {
+            if let Some(replica) = own {
                 let origin = rejoin_sync::Origin::Local { replica };
                 session.store_changed(store, origin, now_ms);
             }
@@ -263,8 +271,10 @@ impl Driver {
     /// A session that ended because the own id is used elsewhere too has given proof of it.
     async fn note_fork(&self, reason: &CloseReason) {
         use rejoin_sync::SessionError::{SameReplica, UnknownOwnDots};
-        if let CloseReason::Error(SameReplica { .. } | UnknownOwnDots { .. }) = reason {
-            let (replica, own) = (self.replica.clone(), self.own);
+        let is_proof =
+            matches!(reason, CloseReason::Error(SameReplica { .. } | UnknownOwnDots { .. }));
+        if let Some(own) = self.own.filter(|_| is_proof) {
+            let replica = self.replica.clone();
             // If the new id cannot be made durable, the next write says so.
             let _ = tokio::task::spawn_blocking(move || replica.give_up_identity(own)).await;
         }

@@ -27,13 +27,15 @@ impl Leases {
         lease: Duration,
         now_ms: u64,
     ) -> Vec<ReplicaId> {
-        let (known, own) = (replica.acknowledgements(), replica.identity());
+        let (known, own) = (replica.acknowledgements(), replica.shared.claimed_identity());
         let stalled = replica.stalled();
         let behind = |life: &ReplicaId| stalled.iter().any(|stalled| stalled.member.life == *life);
         self.standing.retain(|life, _| behind(life));
         let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
         let mut expired = Vec::new();
-        for life in stalled.iter().map(|stalled| stalled.member.life).filter(|life| *life != own) {
+        for life in
+            stalled.iter().map(|stalled| stalled.member.life).filter(|life| Some(*life) != own)
+        {
             let seen = known.of(life).cloned().unwrap_or_default();
             let (last, since_ms) =
                 self.standing.entry(life).or_insert_with(|| (seen.clone(), now_ms));

@@ -18,25 +18,31 @@ fn talk(a: &Replica, b: &Replica, ms: u64) -> Vec<Event> {
     let mut ends = [a, b].map(|replica| Link::new(replica.clone(), ClusterId([7; 16]), 1, 0));
     let mut events = Vec::new();
     for now_ms in (0..=ms).step_by(100) {
-        loop {
-            let mut is_silent = true;
-            for at in 0..2 {
-                while let Some(output) = ends[at].poll(now_ms) {
-                    is_silent = false;
-                    match output {
-                        LinkOutput::Send(bytes) => ends[1 - at].receive(&bytes, now_ms),
-                        LinkOutput::Event(event) => events.push(event),
-                        _ => {}
-                    }
-                }
-            }
-            if is_silent {
-                break;
-            }
-        }
+        events.extend(exchange(&mut ends, now_ms));
         ends.iter_mut().for_each(|end| end.timeout(now_ms));
     }
     events
+}
+
+/// Lets two links talk until both are silent. Returns what happened.
+fn exchange(ends: &mut [Link; 2], now_ms: u64) -> Vec<Event> {
+    let mut events = Vec::new();
+    loop {
+        let mut is_silent = true;
+        for at in 0..2 {
+            while let Some(output) = ends[at].poll(now_ms) {
+                is_silent = false;
+                match output {
+                    LinkOutput::Send(bytes) => ends[1 - at].receive(&bytes, now_ms),
+                    LinkOutput::Event(event) => events.push(event),
+                    _ => {}
+                }
+            }
+        }
+        if is_silent {
+            return events;
+        }
+    }
 }
 
 fn set(replica: &Replica, path: &str, value: &str) {
@@ -220,6 +226,30 @@ fn a_removal_that_anybody_remembers_beats_a_late_write_everywhere() {
         }
         assert_eq!(lima.status().late_writes, 1);
     }
+}
+
+#[test]
+fn a_replica_that_only_reads_draws_no_id() {
+    let (writer, disk) = (Replica::in_memory(), rejoin_storage::FaultyDisk::new(1, NO_FAULTS));
+    let place = MemoryPlace::default();
+    let open = || Replica::builder().open_on(disk.clone(), place.clone()).unwrap();
+    set(&writer, "a", "1");
+    let reader = open();
+    talk(&writer, &reader, 5_000);
+    assert_eq!(get(&reader, "a").as_deref(), Some("1"));
+    assert_eq!(reader.status().replica, None);
+    drop(reader);
+    let reader = open();
+    assert_eq!(reader.status().replica, None, "nor is there one on disk");
+    // It may begin to write in the middle of a session.
+    let mut ends = [&writer, &reader].map(|r| Link::new(r.clone(), ClusterId([7; 16]), 1, 0));
+    exchange(&mut ends, 0);
+    set(&reader, "b", "2");
+    ends[1].changed(rejoin::Origin::Local, 1);
+    exchange(&mut ends, 1);
+    assert_eq!(get(&writer, "b").as_deref(), Some("2"));
+    assert_eq!(writer.status().writers, 2);
+    assert!(reader.status().replica.is_some());
 }
 
 #[test]

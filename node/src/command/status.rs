@@ -33,7 +33,7 @@ fn report(status: &Status) -> String {
     let storage = if status.durable { "on disk" } else { "in memory only" };
     let facts = [
         ("node", format!("{} (rejoin {})", status.name, status.version)),
-        ("replica", status.replica.clone()),
+        ("replica", status.replica.clone().unwrap_or_else(|| "none before the first write".into())),
         ("sync address", status.sync_address.clone()),
         ("storage", storage.into()),
         ("cells", status.cells.to_string()),

@@ -133,7 +133,7 @@ impl Engine {
         let (first, end) = Path::ROOT.subtree();
         Status {
             name: self.name.clone(),
-            replica: status.replica.map(|id| id.to_string()).unwrap_or_default(),
+            replica: status.replica.map(|id| id.to_string()),
             version: env!("CARGO_PKG_VERSION").into(),
             sync_address: self.sync_address.to_string(),
             durable: self.replica.recovery().is_some(),

@@ -14,13 +14,13 @@ fn what_a_node_has_answered_is_there_after_it_was_killed() {
         assert_eq!(node.status()["durable"], json!(true));
         let id = node.status()["replica"].clone();
         assert!(identity.is_none_or(|before| before == id), "its life goes on");
-        identity = Some(id);
         for key in 0..round {
             let value = node.json(&["get", &format!("rounds/{key}")]);
             assert!(value.to_string().contains(&format!("{key} was answered")), "{value}");
         }
         node.ok(&["set", &format!("rounds/{round}"), &format!("{round} was answered")]);
         node.ok(&["incr", "count"]);
+        identity = Some(node.status()["replica"].clone());
         node.kill();
     }
     let node = Node::start_in(directory.path(), &[&peer]);
