@@ -98,6 +98,13 @@ impl Replica {
         self.shared.change(0, |document| document.damage(key, change))
     }
 
+    /// Changes the numbers of the dots in a cell as failing memory would, for tests. Returns whether there is such
+    /// a cell.
+    #[cfg(feature = "planted")]
+    pub fn damage_dots(&self, key: &Key, change: impl Fn(u64) -> u64) -> bool {
+        self.shared.change(0, |document| document.damage_dots(key, change))
+    }
+
     /// Notes what an audit has found: the fingerprint that this replica and another one of the same context
     /// have in common, or `None` if they differ. While it differs, it forgets nothing, and tells nobody that
     /// it holds everything there is.

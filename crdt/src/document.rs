@@ -278,6 +278,12 @@ impl Document {
         self.store.damage(key, change)
     }
 
+    /// Changes the numbers of the dots in a cell as failing memory would, for tests.
+    #[cfg(feature = "planted")]
+    pub fn damage_dots(&mut self, key: &Key, change: impl Fn(u64) -> u64) -> bool {
+        self.store.damage_dots(key, change)
+    }
+
     /// Brings cells that an audit has found to differ to what both sides hold together, less what either
     /// has evidence against; see [`Store::repair`].
     ///

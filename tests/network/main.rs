@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it does not expect")]
 
 mod busy_writer;
+#[cfg(feature = "planted")]
+mod failing_memory;
 
 use std::net::SocketAddr;
 use std::time::Duration;
