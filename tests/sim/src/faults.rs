@@ -21,6 +21,7 @@ mod machine;
 mod mark;
 mod member;
 mod plug;
+mod share;
 mod traffic;
 mod weather;
 mod wire;
@@ -40,6 +41,8 @@ use crate::world::Shape;
 
 use machine::{Machine, covers};
 pub use mark::{Mark, Marks};
+pub(crate) use share::Needed;
+pub use share::{Fewest, Shares};
 use weather::Weather;
 use wire::Wire;
 
@@ -171,6 +174,9 @@ impl Faults {
         for fault in self.weather.due(self.step) {
             self.strike(fault)?;
         }
+        if self.is_on(Fault::Drop) {
+            self.interrupt();
+        }
         let at = self.rng.usize(..self.machines.len());
         match self.rng.u16(..1000) {
             0..100 if self.bulk > 0 => self.scatter(at, 60),
@@ -193,7 +199,7 @@ impl Faults {
     /// As [`Self::step`], and when replicas do not become equal in far more time than it takes.
     pub fn heal(&mut self) -> Result<(), Failure> {
         self.rng = generator(self.replay.seed, HEALING);
-        self.tally.uneventful = u64::from(self.is_uneventful());
+        self.tally.fewest = Fewest::of(&self.tally.marks, |fault| self.is_on(fault));
         self.weather.clear();
         self.begin()?;
         for at in 0..self.machines.len() {
@@ -221,12 +227,7 @@ impl Faults {
     /// What was done.
     pub fn into_tally(mut self) -> Tally {
         self.tally.concurrent = self.judge.history.concurrent_count() as u64;
-        let met = |marks: &[Mark]| marks.iter().any(|mark| self.tally.marks.of(*mark) > 0);
-        self.tally.cloned = u64::from(met(&[Mark::Cloned]));
-        self.tally.lost = u64::from(met(&[Mark::DiskLost, Mark::Restored]));
-        self.tally.lied =
-            u64::from(met(&[Mark::LieRefused, Mark::LieHarmless, Mark::LieBesideTruth]));
-        self.tally.overtaken = u64::from(met(&[Mark::BelowHorizon]));
+        self.tally.shares = Shares::of(&self.tally.marks);
         self.tally
     }
 
@@ -333,17 +334,6 @@ impl Faults {
     /// Whether this can happen in this history.
     fn is_on(&self, fault: Fault) -> bool {
         self.weather.has(fault)
-    }
-
-    /// Whether something happened less often than it should in a history of this length.
-    fn is_uneventful(&self) -> bool {
-        let (steps, Tally { partitions, marks, .. }) = (self.replay.shape.steps, &self.tally);
-        let happened = [
-            (Fault::Partition, *partitions),
-            (Fault::Crash, marks.of(Mark::Crash)),
-            (Fault::Clock, marks.of(Mark::ClockSet)),
-        ];
-        happened.into_iter().any(|(fault, times)| times < self.weather.least(fault, steps))
     }
 
     fn reach(&mut self, mark: Mark) {

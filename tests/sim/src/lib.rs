@@ -21,6 +21,7 @@ mod laws;
 mod network;
 mod replay;
 mod report;
+mod seeds;
 mod shrink;
 mod site;
 mod stage;
@@ -29,13 +30,14 @@ mod world;
 
 pub use collecting::Collecting;
 pub use exhaustive::{Counterexample, Model, Visited};
-pub use faults::{Faults, Mark, Marks};
+pub use faults::{Faults, Fewest, Mark, Marks, Shares};
 pub use figures::{EVERY_RUN, Figure};
 pub use hunt::{Found, Hunt, Planted};
 pub use laws::Mix;
 pub use network::Network;
 pub use replay::{Fault, Lane, ParseReplayError, Replay};
 pub use report::{Failure, Injected, Symptom, Tally};
+pub use seeds::{NotACommit, Seeds};
 pub use shrink::{corpus, report, shrink};
 pub use world::{Shape, World};
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
-use rejoin_sim::{EVERY_RUN, Figure, Hunt, Lane, Model, Planted, Replay, Shape, Tally};
+use rejoin_sim::{EVERY_RUN, Figure, Hunt, Lane, Model, Planted, Replay, Seeds, Shape, Tally};
 
 /// How many times as many histories a long run has.
 const LONG: u64 = 100;
@@ -22,6 +22,7 @@ const LONG: u64 = 100;
     cargo xtask sim --seed 0 --count 100 --plant GapAccepted\n  \
     cargo xtask sim --replay tests/corpus/sim.GapAccepted.txt --plant GapAccepted\n  \
     cargo xtask sim --exhaustive\n  \
+    cargo xtask sim --from-commit 0123456789abcdef\n  \
     cargo xtask sim --long"
 )]
 struct Options {
@@ -36,12 +37,15 @@ struct Options {
     #[arg(long, default_value = "deltas", conflicts_with_all = ["replay", "exhaustive"])]
     lane: Lane,
     /// The size of a history.
-    #[arg(long, value_enum, default_value_t = Size::Small, conflicts_with_all = ["replay", "exhaustive"])]
-    shape: Size,
+    #[arg(long, default_value = "small", value_parser = shape, conflicts_with_all = ["replay", "exhaustive"])]
+    shape: Shape,
     /// A hundred times as many histories; with --exhaustive, more places and operations. Either takes
     /// hours, the second as much memory as there is.
     #[arg(long, conflicts_with_all = ["seed", "replay"])]
     long: bool,
+    /// Run the histories that another commit derives from its name, instead of those of this one.
+    #[arg(long, value_name = "HEX", value_parser = |name: &str| name.parse::<Seeds>(), conflicts_with_all = ["seed", "replay", "exhaustive"])]
+    from_commit: Option<Seeds>,
     /// Switch a planted bug on; a wrong name lists them all.
     #[arg(long, value_parser = bug)]
     plant: Option<Planted>,
@@ -61,11 +65,12 @@ struct What {
     exhaustive: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Size {
-    Small,
-    Medium,
-    Large,
+fn shape(name: &str) -> Result<Shape, String> {
+    let found = Shape::NAMED.iter().find(|(known, _)| *known == name);
+    found.map(|(_, shape)| *shape).ok_or_else(|| {
+        let names: Vec<_> = Shape::NAMED.iter().map(|(known, _)| *known).collect();
+        format!("sizes are: {}", names.join(", "))
+    })
 }
 
 fn bug(name: &str) -> Result<Planted, String> {
@@ -85,7 +90,7 @@ fn main() -> ExitCode {
         What { replay: Some(file), .. } => replay(file),
         What { seed: Some(seed), .. } => histories(*seed, &options),
         What { exhaustive: true, .. } => exhaustive(options.long),
-        _ => figures(options.long),
+        _ => figures(options.from_commit.unwrap_or_else(Seeds::of_head), options.long),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,14 +111,9 @@ fn replay(file: &PathBuf) -> Result<(), String> {
 }
 
 fn histories(first: u64, options: &Options) -> Result<(), String> {
-    let shape = match options.shape {
-        Size::Small => Shape::SMALL,
-        Size::Medium => Shape::MEDIUM,
-        Size::Large => Shape::LARGE,
-    };
     let mut tally = Tally::default();
     for seed in first..first.saturating_add(options.count) {
-        let history = Replay::new(options.lane, seed, &shape);
+        let history = Replay::new(options.lane, seed, &options.shape);
         tally += history.run().map_err(|failure| rejoin_sim::report(&history, &failure))?;
     }
     println!("{tally:#?}");
@@ -121,16 +121,17 @@ fn histories(first: u64, options: &Options) -> Result<(), String> {
 }
 
 /// What every run of the tests simulates, as a table.
-fn figures(long: bool) -> Result<(), String> {
-    println!("{}", Figure::HEADING);
+fn figures(seeds: Seeds, long: bool) -> Result<(), String> {
+    println!("half of the histories are derived from {seeds}\n\n{}", Figure::HEADING);
     for figure in EVERY_RUN {
         let figure = Figure { count: figure.count * if long { LONG } else { 1 }, ..figure };
         let bar = progress(&figure);
-        let tally = figure.run_showing(|| bar.inc(1))?;
+        let tally = figure.run_showing(seeds, || bar.inc(1))?;
         bar.finish_and_clear();
         println!("{}", figure.row(&tally));
         figure.check(&tally)?;
         if figure.lane == Lane::Faults {
+            println!("\n{}", figure.shares(&tally).join("\n"));
             println!("\nfaults injected, by kind: {:#?}", tally.injected);
             println!("reach marks: {:#?}\n", tally.marks);
         }

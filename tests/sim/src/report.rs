@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::AddAssign;
 
-use crate::faults::Marks;
+use crate::faults::{Fewest, Marks, Shares};
 use crate::replay::Fault;
 
 /// Counts of what happened, to assert that histories are worth running.
@@ -57,16 +57,10 @@ pub struct Tally {
     pub below_horizon: u64,
     /// Members that retired.
     pub retired: u64,
-    /// Histories in which a disk was copied and both copies went on.
-    pub cloned: u64,
-    /// Histories in which a disk was lost, or set back to a backup.
-    pub lost: u64,
-    /// Histories in which somebody lied.
-    pub lied: u64,
-    /// Histories in which somebody was away for longer than others remembered what was removed.
-    pub overtaken: u64,
-    /// Histories in which something that is to happen every so many steps did not.
-    pub uneventful: u64,
+    /// In how many histories was met what a part of them has to meet.
+    pub shares: Shares,
+    /// How often each history, or the one with the fewest, met what every history has to meet.
+    pub fewest: Fewest,
     /// Faults that were injected, by kind, where everything can break.
     pub injected: Injected,
     /// What else happened there.
@@ -101,11 +95,8 @@ impl AddAssign for Tally {
         self.idle_collections += other.idle_collections;
         self.below_horizon += other.below_horizon;
         self.retired += other.retired;
-        self.cloned += other.cloned;
-        self.lost += other.lost;
-        self.lied += other.lied;
-        self.overtaken += other.overtaken;
-        self.uneventful += other.uneventful;
+        self.shares += other.shares;
+        self.fewest += other.fewest;
         self.injected += other.injected;
         self.marks += other.marks;
         self.digest = self.digest.rotate_left(1) ^ other.digest;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::replay::{Fault, Replay};
 use crate::report::{Failure, Symptom};
+use crate::world::Shape;
 
 /// More runs than a small history needs; what a large one has shrunk to by then is small enough.
 const MOST_RUNS: u32 = 3_000;
@@ -38,7 +39,15 @@ pub fn report(replay: &Replay, failure: &Failure) -> String {
     let small = shrink(replay, failure);
     let name = format!("sim.{}-{}.txt", replay.lane.name(), replay.seed);
     let (steps, sites) = (small.kept().len(), small.shape.sites);
-    let summary = format!("{failure}\nshrunk to {steps} steps of {sites} replicas");
+    let whole = match Shape::NAMED.iter().find(|(_, shape)| *shape == replay.shape) {
+        Some((shape, _)) => format!(
+            ": cargo xtask sim --seed {} --lane {} --shape {shape}",
+            replay.seed,
+            replay.lane.name()
+        ),
+        None => String::new(),
+    };
+    let summary = format!("{failure}{whole}\nshrunk to {steps} steps of {sites} replicas");
     match std::fs::write(corpus().join(&name), small.to_string()) {
         Ok(()) => format!("{summary}: cargo xtask sim --replay tests/corpus/{name}"),
         Err(error) => format!("{summary}, which could not be kept ({error}):\n{small}"),

@@ -30,6 +30,9 @@ impl Shape {
     pub const MEDIUM: Self = Self { sites: 7, steps: 400, groups: 3, places_per_group: 4 };
     /// Many replicas, long.
     pub const LARGE: Self = Self { sites: 16, steps: 1_500, groups: 4, places_per_group: 6 };
+    /// The sizes by name.
+    pub const NAMED: [(&str, Self); 3] =
+        [("small", Self::SMALL), ("medium", Self::MEDIUM), ("large", Self::LARGE)];
 }
 
 /// A message on its way: a delta, and what its sender knew, for the oracle.

@@ -3,7 +3,7 @@
 #![cfg(test)]
 #![allow(clippy::panic, reason = "a test stops at what it does not expect")]
 
-use rejoin_sim::{Figure, Lane, Shape, Tally};
+use rejoin_sim::{Figure, Lane, Seeds, Shape, Tally};
 
 mod collecting;
 mod corpus;
@@ -18,8 +18,9 @@ mod shrinking;
 /// Runs the histories of a lane and a size, and checks that enough happened in them.
 fn run_all(lane: Lane, shape: Shape) -> Tally {
     let figure = Figure::of(lane, &shape);
-    let tally = figure.run().unwrap_or_else(|what| panic!("{what}"));
-    println!("{shape:?}\n{tally:#?}");
+    let seeds = Seeds::of_head();
+    let tally = figure.run(seeds).unwrap_or_else(|what| panic!("{what}"));
+    println!("{shape:?}, {seeds}\n{tally:#?}");
     figure.check(&tally).unwrap_or_else(|what| panic!("{what}"));
     tally
 }

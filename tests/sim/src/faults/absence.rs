@@ -21,14 +21,20 @@ impl Faults {
     /// Somebody whom nobody waits for is away in a good time: the others run, can talk, remove something,
     /// retire who is gone, tell each other, and forget what was removed. Then it comes back.
     pub(super) fn overtake(&mut self) -> Result<(), Failure> {
-        let guests = (0..self.machines.len()).filter(|at| {
-            let machine = &self.machines[*at];
-            machine.is_running() && !machine.in_trouble && self.standing(*at) == (true, false)
-        });
-        let Some(guest) = self.rng.choice(guests.collect::<Vec<_>>()) else { return Ok(()) };
+        if !self.is_managed {
+            return Ok(());
+        }
+        self.wires.iter_mut().for_each(|wire| wire.blocked_until = [0; 2]);
+        // Who has not heard of members yet will soon.
+        for _ in 0..ROUNDS {
+            if self.guests().is_empty() {
+                self.talk()?;
+            }
+        }
+        let guests = self.guests();
+        let Some(guest) = self.rng.choice(guests) else { return Ok(()) };
         self.close(guest);
         self.machines[guest].starts_at = self.step + 1;
-        self.wires.iter_mut().for_each(|wire| wire.blocked_until = [0; 2]);
         let others: Vec<usize> = (0..self.machines.len()).filter(|at| *at != guest).collect();
         others.iter().try_for_each(|at| self.repair(*at))?;
         for _ in 0..2 {
@@ -51,5 +57,14 @@ impl Faults {
         others.iter().try_for_each(|at| self.collect(*at))?;
         self.start(guest)?;
         self.talk()
+    }
+
+    /// Those who run, know of members, and are none.
+    fn guests(&self) -> Vec<usize> {
+        let is_guest = |at: &usize| {
+            let machine = &self.machines[*at];
+            machine.is_running() && !machine.in_trouble && self.standing(*at) == (true, false)
+        };
+        (0..self.machines.len()).filter(is_guest).collect()
     }
 }

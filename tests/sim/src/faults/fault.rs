@@ -48,7 +48,7 @@ impl Faults {
             Fault::Clone => self.clone_machine(at),
             Fault::Away if self.rng.u8(..4) > 0 => self.overtake(),
             Fault::Away => self.go_away(at),
-            Fault::Members => self.change_members(at),
+            Fault::Members => self.reorganise(at),
             Fault::Lie => self.lie(at),
             Fault::Skew | Fault::Duplicate | Fault::Delay | Fault::Partial | Fault::Fragment => {
                 return Ok(());
@@ -61,15 +61,33 @@ impl Faults {
     /// A connection breaks.
     fn cut(&mut self) -> Result<(), Failure> {
         let wire = self.rng.usize(..self.wires.len());
-        let machines = self.wires[wire].machines;
-        let in_rounds = machines.iter().any(|at| self.machines[*at].known.uniform().is_none());
+        self.cut_wire(wire);
+        Ok(())
+    }
+
+    /// Now and then a connection breaks at an end of which a catch-up in rounds has begun.
+    pub(super) fn interrupt(&mut self) {
+        let wires = (0..self.wires.len()).filter(|wire| self.is_in_rounds(*wire));
+        let wire = self.rng.choice(wires.collect::<Vec<_>>());
+        if let Some(wire) = wire.filter(|_| self.rng.u8(..4) == 0) {
+            self.cut_wire(wire);
+        }
+    }
+
+    fn cut_wire(&mut self, wire: usize) {
+        let in_rounds = self.is_in_rounds(wire);
         if self.wires[wire].hang_up(&mut self.tally.marks) {
             self.reach(Mark::Cut);
             if in_rounds {
                 self.reach(Mark::RoundInterrupted);
             }
         }
-        Ok(())
+    }
+
+    /// Whether a connection is up at an end of which a catch-up in rounds has begun.
+    fn is_in_rounds(&self, wire: usize) -> bool {
+        let Wire { machines, ends, .. } = &self.wires[wire];
+        ends.is_some() && machines.iter().any(|at| self.machines[*at].known.uniform().is_none())
     }
 
     /// Some machines cannot talk to the others for a while: in both directions, or in one, or one of them
@@ -90,6 +108,7 @@ impl Faults {
             }
         }
         self.tally.partitions += 1;
+        self.reach(Mark::Parted);
         match kind {
             0 => self.reach(Mark::Isolated),
             2 => self.reach(Mark::OneWay),
@@ -164,6 +183,7 @@ impl Faults {
         machine.disk.set_plan(plan);
         machine.in_trouble = true;
         machine.starts_at = self.step + self.rng.u64(3..20);
+        self.reach(Mark::DiskFails);
         if self.rng.u8(..3) > 0 {
             return Ok(());
         }
@@ -180,6 +200,7 @@ impl Faults {
     fn damage(&mut self, at: usize) -> Result<(), Failure> {
         self.machines[at].disk.flip_bit();
         self.machines[at].is_damaged = true;
+        self.reach(Mark::BitFlipped);
         if !self.machines[at].is_running() || self.rng.u8(..3) == 0 {
             return Ok(());
         }
@@ -199,6 +220,7 @@ impl Faults {
         let wires = (0..self.wires.len()).filter(|wire| has_bytes(&self.wires[*wire]));
         let Some(wire) = self.rng.choice(wires.collect::<Vec<_>>()) else { return Ok(()) };
         self.wires[wire].is_corrupt = true;
+        self.reach(Mark::BitFlipped);
         for end in self.wires[wire].ends.iter_mut().flatten() {
             let at = self.rng.usize(..end.pipe.len().max(1));
             if let Some(byte) = end.pipe.get_mut(at) {

@@ -32,6 +32,8 @@ marks! {
     UnknownOutcomeKept,
     /// A write of unknown outcome turned out to be gone.
     UnknownOutcomeGone,
+    /// A disk began to fail, or to be full.
+    DiskFails,
     /// A storage took no more writes until it was opened again.
     Poisoned,
     /// A full disk refused a write, and nothing else happened.
@@ -58,6 +60,8 @@ marks! {
     NewLifeUnused,
     /// Records were lost by damage, and the replica went on without them.
     RecordsLost,
+    /// A bit flipped, on a disk or on the way.
+    BitFlipped,
     /// A bit flipped on a disk and nothing that counts was lost.
     HarmlessFlip,
     /// A disk was lost.
@@ -76,6 +80,8 @@ marks! {
     Cut,
     /// A connection broke in the middle of a catch-up in rounds.
     RoundInterrupted,
+    /// Some could not talk to the others.
+    Parted,
     /// Somebody could not talk to anybody.
     Isolated,
     /// A connection carried bytes in one direction only.
@@ -102,6 +108,8 @@ marks! {
     AdmissionNotReached,
     /// A change of the member list was refused.
     AdmissionRefused,
+    /// The member list was changed after the founding.
+    MembersChanged,
     /// A life was admitted.
     Admitted,
     /// A life was admitted in the place of a former one.

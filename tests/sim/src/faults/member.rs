@@ -54,6 +54,17 @@ impl Faults {
         }
     }
 
+    /// The member list is changed: by this machine, or by the next one that can.
+    pub(super) fn reorganise(&mut self, first: usize) -> Result<(), Failure> {
+        let (count, before) = (self.machines.len(), self.tally.marks.of(Mark::MembersChanged));
+        for at in (0..count).map(|other| (first + other) % count) {
+            if self.tally.marks.of(Mark::MembersChanged) == before {
+                self.change_members(at)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A machine admits another one, in the place of its former life if it had one.
     pub(super) fn admit(&mut self, at: usize, whom: usize) -> Result<(), Failure> {
         let Some(life) = self.identify(whom) else { return Ok(()) };
@@ -119,6 +130,9 @@ impl Faults {
                 if let Some(last) = committed.last {
                     self.claim(at, last.replica, last.seq - 1, last.seq)?;
                     self.machines[at].has_written = true;
+                    if self.step > 1 {
+                        self.reach(Mark::MembersChanged);
+                    }
                 }
             }
             Err(TransactError::Storage(error)) => {

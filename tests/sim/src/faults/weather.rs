@@ -4,13 +4,14 @@
 //! shows little else. The others come at random; and what every history shall meet comes in a rhythm
 //! besides, so that a small history meets it twice, a medium one six times and a large one twenty times.
 //! The rhythm knows nothing of the length, so that a history that is cut short is the same up to there.
+//!
+//! Where a part of all histories has to meet something and chance could miss it, because they are few or the
+//! part is large, they take turns by their seeds, which are counted up in a run.
 
 use fastrand::Rng;
 
 use crate::replay::{Fault, Replay};
-
-/// One history in so many has somebody who lies.
-const LIES: u8 = 4;
+use crate::world::Shape;
 
 /// The faults of a history.
 pub(super) struct Weather {
@@ -23,8 +24,8 @@ impl Weather {
     /// The faults that are drawn, those that are `always` there, and none that the replay leaves out.
     pub(super) fn new(rng: &mut Rng, replay: &Replay, always: &[Fault]) -> Self {
         let happens = |fault: &Fault| {
-            let is_drawn = if *fault == Fault::Lie { rng.u8(..LIES) == 0 } else { rng.bool() };
-            is_drawn || always.contains(fault)
+            let is_drawn = rng.bool();
+            turn(*fault, replay).unwrap_or(is_drawn) || always.contains(fault)
         };
         let faults = Fault::ALL.into_iter().filter(happens).filter(|fault| replay.has(*fault));
         Self { faults: faults.collect(), shift: rng.u64(..1_000) }
@@ -50,14 +51,26 @@ impl Weather {
         self.faults.iter().copied().filter(is_due).collect()
     }
 
-    /// How often this has its time in so many steps, at the least.
-    pub(super) fn least(&self, fault: Fault, steps: u64) -> u64 {
-        rhythm(fault).filter(|_| self.has(fault)).map_or(0, |every| steps / every)
-    }
-
     /// Nothing happens any more.
     pub(super) fn clear(&mut self) {
         self.faults.clear();
+    }
+}
+
+/// Whether it is the turn of this history to have a fault; `None` leaves it to chance.
+fn turn(fault: Fault, replay: &Replay) -> Option<bool> {
+    let is_turn = |of: u64, those: &[u64]| Some(those.contains(&(replay.seed % of)));
+    let (sites, large) = (replay.shape.sites, Shape::LARGE.sites);
+    match fault {
+        Fault::Lie if sites < large => is_turn(4, &[0]),
+        Fault::Members | Fault::Drop if sites > Shape::SMALL.sites => {
+            is_turn(8, &[1, 2, 3, 4, 5, 6, 7])
+        }
+        _ if sites < large => None,
+        Fault::Lie | Fault::Clone => is_turn(4, &[0, 1]),
+        Fault::Loss | Fault::Disk => is_turn(4, &[1, 2]),
+        Fault::Damage => is_turn(4, &[0, 3]),
+        _ => None,
     }
 }
 
@@ -65,7 +78,7 @@ impl Weather {
 const fn rhythm(fault: Fault) -> Option<u64> {
     match fault {
         Fault::Partition | Fault::Crash => Some(50),
-        Fault::Clock => Some(100),
+        Fault::Clock | Fault::Members => Some(100),
         Fault::Away => Some(200),
         Fault::Lie => Some(30),
         _ => None,
