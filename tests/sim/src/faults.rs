@@ -14,6 +14,7 @@
 
 mod absence;
 mod clock;
+mod disk;
 mod fault;
 mod lie;
 mod life;

@@ -88,6 +88,8 @@ pub enum Fault {
     Members,
     /// Somebody lies in well-formed messages.
     Lie,
+    /// Writes land elsewhere on their disk.
+    Misdirect,
 }
 
 /// Why a text is no replay. Nothing was run.
@@ -205,7 +207,7 @@ impl Replay {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Skew,
         Self::Drop,
         Self::Duplicate,
@@ -225,6 +227,7 @@ impl Fault {
         Self::Away,
         Self::Members,
         Self::Lie,
+        Self::Misdirect,
     ];
 
     const fn name(self) -> &'static str {
@@ -248,6 +251,7 @@ impl Fault {
             Self::Away => "away",
             Self::Members => "members",
             Self::Lie => "lie",
+            Self::Misdirect => "misdirect",
         }
     }
 }

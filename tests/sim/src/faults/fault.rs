@@ -1,12 +1,10 @@
 //! What breaks.
 
-use rejoin_storage::{Disk, FaultPlan, Slot};
-
 use super::machine::Machine;
 use super::wire::Wire;
 use super::{Faults, MOST_CLONES, Mark};
 use crate::replay::Fault;
-use crate::report::{Failure, Symptom};
+use crate::report::Failure;
 
 impl Faults {
     /// Lets one of the things happen that can happen in this history.
@@ -42,6 +40,7 @@ impl Faults {
             Fault::Crash => self.fail_power(at),
             Fault::Disk => self.fail_disk(at),
             Fault::Damage => self.damage(at),
+            Fault::Misdirect => self.misdirect(at),
             Fault::Corrupt => self.corrupt(),
             Fault::Clock => self.break_clock(at),
             Fault::Loss => self.lose(at),
@@ -166,52 +165,6 @@ impl Faults {
         Ok(())
     }
 
-    /// A disk fails to sync now and then, or has hardly any room, until somebody takes care of it.
-    fn fail_disk(&mut self, at: usize) -> Result<(), Failure> {
-        let machine = &mut self.machines[at];
-        if machine.in_trouble || !machine.is_running() {
-            return Ok(());
-        }
-        let used = Slot::BOTH.map(|slot| machine.disk.len_bytes(slot).unwrap_or(0));
-        let plan = match self.rng.bool() {
-            true => FaultPlan { failing_syncs_per_mille: self.rng.u64(50..600), ..FaultPlan::NONE },
-            false => FaultPlan {
-                capacity_bytes: used.iter().sum::<u64>() + self.rng.u64(..1_500),
-                ..FaultPlan::NONE
-            },
-        };
-        machine.disk.set_plan(plan);
-        machine.in_trouble = true;
-        machine.starts_at = self.step + self.rng.u64(3..20);
-        self.reach(Mark::DiskFails);
-        if self.rng.u8(..3) > 0 {
-            return Ok(());
-        }
-        // An operator who tries a restart first.
-        if self.rng.bool() {
-            self.close(at)
-        } else {
-            self.crash(at)
-        }
-        self.start(at)
-    }
-
-    /// A bit flips on a disk. It shows when the disk is read: soon, or at some later start.
-    fn damage(&mut self, at: usize) -> Result<(), Failure> {
-        self.machines[at].disk.flip_bit();
-        self.machines[at].is_damaged = true;
-        self.reach(Mark::BitFlipped);
-        if !self.machines[at].is_running() || self.rng.u8(..3) == 0 {
-            return Ok(());
-        }
-        if self.rng.bool() {
-            self.close(at)
-        } else {
-            self.crash(at)
-        }
-        if self.machines[at].in_trouble { Ok(()) } else { self.start(at) }
-    }
-
     /// A bit flips on the way.
     fn corrupt(&mut self) -> Result<(), Failure> {
         let has_bytes = |wire: &Wire| {
@@ -234,34 +187,6 @@ impl Faults {
     fn break_clock(&mut self, at: usize) -> Result<(), Failure> {
         self.machines[at].clock.break_it(&mut self.rng);
         self.reach(Mark::ClockSet);
-        Ok(())
-    }
-
-    /// A disk is lost, or put back to an old snapshot; before that, a snapshot is made.
-    fn lose(&mut self, at: usize) -> Result<(), Failure> {
-        let machine = &self.machines[at];
-        let Some(replica) = machine.replica().cloned() else { return Ok(()) };
-        if machine.in_trouble {
-            return Ok(());
-        }
-        if machine.backup.is_none() && self.rng.bool() {
-            let backup = replica.snapshot();
-            let backup = backup.or_else(|e| self.fail(at, Symptom::Storage.says(e.to_string())))?;
-            self.machines[at].backup = Some(backup);
-            return Ok(());
-        }
-        drop(replica);
-        if self.rng.bool() {
-            self.close(at)
-        } else {
-            self.crash(at)
-        }
-        let backup = self.machines[at].backup.take();
-        self.replace_disk(at, backup.as_deref())?;
-        if self.rng.bool() {
-            return self.start(at);
-        }
-        self.machines[at].starts_at = self.step + self.rng.u64(10..40);
         Ok(())
     }
 

@@ -119,7 +119,7 @@ impl Faults {
             self.excuse(at, &context);
             self.reach(Mark::RecordsLost);
         } else if machine.is_damaged {
-            self.reach(Mark::HarmlessFlip);
+            self.reach(Mark::HarmlessDamage);
         }
         let machine = &self.machines[at];
         if is_new == (machine.life == Some(replica.identity()))

@@ -60,10 +60,12 @@ marks! {
     NewLifeUnused,
     /// Records were lost by damage, and the replica went on without them.
     RecordsLost,
+    /// A write landed elsewhere on its disk.
+    Misdirected,
     /// A bit flipped, on a disk or on the way.
     BitFlipped,
-    /// A bit flipped on a disk and nothing that counts was lost.
-    HarmlessFlip,
+    /// A disk was damaged and nothing that counts was lost.
+    HarmlessDamage,
     /// A disk was lost.
     DiskLost,
     /// A snapshot was restored.
