@@ -90,6 +90,18 @@ fn audit(net: &mut Net) -> usize {
 }
 
 #[test]
+fn a_peer_that_takes_few_cells_at_once_is_told_of_no_more() {
+    let mut net = equal_sites(2, 20);
+    hurt(&mut net.sites[1], |state| lose(state, |key| *key < register(17)));
+    let link = net.connect_with(0, 1, |_, config| config.limits.cells_per_delta = 3);
+    net.advance(1_000);
+    for side in 0..2 {
+        assert_eq!(net.end(link, side).error, None, "side {side}");
+    }
+    assert_eq!(net.sites[1].listing(), net.sites[0].listing());
+}
+
+#[test]
 fn what_one_side_has_lost_comes_back_under_the_same_dot() {
     let mut net = equal_sites(2, 3);
     let before = net.sites[0].listing();

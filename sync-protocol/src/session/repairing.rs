@@ -268,9 +268,9 @@ impl Session {
         keys: &BTreeSet<Key>,
         store: &Store,
     ) -> Option<BTreeSet<Key>> {
-        let limit_bytes =
-            self.peer().map_or(0, |peer| peer.limits.delta_bytes.min(TESTIMONY_BYTES));
-        let mut keys: Vec<Key> = keys.iter().cloned().collect();
+        let Some(limits) = self.peer().map(|peer| peer.limits) else { return None };
+        let limit_bytes = limits.delta_bytes.min(TESTIMONY_BYTES);
+        let mut keys: Vec<Key> = keys.iter().take(limits.cells_per_delta).cloned().collect();
         while !keys.is_empty() {
             let testimony = store.testimony(&keys);
             let cells = encode_delta(&testimony.cells);
