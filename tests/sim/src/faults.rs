@@ -21,6 +21,7 @@ mod life;
 mod machine;
 mod mark;
 mod member;
+mod memory;
 mod plug;
 mod share;
 mod traffic;
@@ -55,6 +56,9 @@ const STEP_MS: u64 = 150;
 
 /// More rounds than any network of this size needs to become equal.
 const MOST_ROUNDS: u32 = 1_000;
+
+/// After so many rounds everybody who can be mended by a peer was.
+const PATIENT_ROUNDS: u32 = 40;
 
 /// So many registers more are in some documents: enough that two sides compare what they have before they
 /// list it.
@@ -251,10 +255,15 @@ impl Faults {
 
     /// Lets everybody talk until all have the same.
     fn become_equal(&mut self) -> Result<(), Failure> {
-        for _ in 0..MOST_ROUNDS {
+        for round in 0..MOST_ROUNDS {
             self.talk()?;
+            (0..self.machines.len()).for_each(|at| self.look_at_quarantine(at));
+            if round == PATIENT_ROUNDS {
+                self.restart_quarantined()?;
+            }
             let first = &self.machines[0].known;
-            if self.machines.iter().all(|machine| machine.known == *first) {
+            let is_whole = |machine: &Machine| machine.quarantine.is_empty();
+            if self.machines.iter().all(|machine| machine.known == *first && is_whole(machine)) {
                 return self.check_equal();
             }
         }
@@ -318,7 +327,9 @@ impl Faults {
         }
         let index = machine.index;
         self.judge.believe(index, &machine.known);
-        let compared = self.judge.compare_view(index, &replica.view());
+        self.look_at_quarantine(at);
+        let quarantine = &self.machines[at].quarantine;
+        let compared = self.judge.compare_view(index, &replica.view(), quarantine);
         compared.or_else(|what| self.fail(at, what))?;
         // It walks over the whole document: the larger that is, the less often.
         let is_due = self.bulk == 0 || self.rng.u32(..self.bulk) < 44;

@@ -90,6 +90,8 @@ pub enum Fault {
     Lie,
     /// Writes land elsewhere on their disk.
     Misdirect,
+    /// Memory changes by itself.
+    Memory,
 }
 
 /// Why a text is no replay. Nothing was run.
@@ -207,7 +209,7 @@ impl Replay {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Skew,
         Self::Drop,
         Self::Duplicate,
@@ -228,6 +230,7 @@ impl Fault {
         Self::Members,
         Self::Lie,
         Self::Misdirect,
+        Self::Memory,
     ];
 
     const fn name(self) -> &'static str {
@@ -252,6 +255,7 @@ impl Fault {
             Self::Members => "members",
             Self::Lie => "lie",
             Self::Misdirect => "misdirect",
+            Self::Memory => "memory",
         }
     }
 }

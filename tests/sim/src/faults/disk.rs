@@ -80,7 +80,7 @@ impl Faults {
     pub(super) fn lose(&mut self, at: usize) -> Result<(), Failure> {
         let machine = &self.machines[at];
         let Some(replica) = machine.replica().cloned() else { return Ok(()) };
-        if machine.in_trouble {
+        if machine.in_trouble || !machine.quarantine.is_empty() {
             return Ok(());
         }
         if machine.backup.is_none() && self.rng.bool() {

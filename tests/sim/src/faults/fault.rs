@@ -41,6 +41,7 @@ impl Faults {
             Fault::Disk => self.fail_disk(at),
             Fault::Damage => self.damage(at),
             Fault::Misdirect => self.misdirect(at),
+            Fault::Memory => self.fail_memory(at),
             Fault::Corrupt => self.corrupt(),
             Fault::Clock => self.break_clock(at),
             Fault::Loss => self.lose(at),

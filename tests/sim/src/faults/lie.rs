@@ -52,7 +52,7 @@ impl Faults {
     pub(super) fn lie(&mut self, at: usize) -> Result<(), Failure> {
         let machine = &self.machines[at];
         let Some(replica) = machine.replica().cloned() else { return Ok(()) };
-        if machine.in_trouble || machine.unknown.is_some() {
+        if machine.in_trouble || machine.unknown.is_some() || replica.status().suspect {
             return Ok(());
         }
         let piece = match self.rng.u8(..4) {

@@ -61,6 +61,8 @@ pub(super) struct Machine {
     pub(super) is_replaced: bool,
     /// Whether it was stopped in good order, on a healthy disk.
     pub(super) was_closed: bool,
+    /// What was damaged in its memory and is not whole again.
+    pub(super) quarantine: Vec<KeyRange<Key>>,
     /// The step at which it starts again.
     pub(super) starts_at: u64,
     /// A snapshot of it.
@@ -90,6 +92,7 @@ impl Machine {
             is_damaged: false,
             is_replaced: false,
             was_closed: false,
+            quarantine: Vec::new(),
             starts_at: 0,
             backup: None,
             stopped_ms: 0,

@@ -66,6 +66,14 @@ marks! {
     BitFlipped,
     /// A disk was damaged and nothing that counts was lost.
     HarmlessDamage,
+    /// Memory failed, and a scrub found it.
+    ScrubFound,
+    /// A write over what was damaged in memory was refused.
+    QuarantineRefused,
+    /// What was damaged in memory came back from a peer.
+    AuditMended,
+    /// What was damaged in memory came back from the log, for no peer had it.
+    LogMended,
     /// A disk was lost.
     DiskLost,
     /// A snapshot was restored.

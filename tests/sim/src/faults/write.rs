@@ -96,6 +96,9 @@ impl Faults {
             Err(TransactError::Storage(error)) => {
                 self.not_durable(at, error, &before, Vec::new())?;
             }
+            Err(TransactError::Aborted(error @ WriteError::Quarantined { .. })) => {
+                self.check_refusal(at, &error)?;
+            }
             Err(error) => {
                 let what = format!("a large write was refused: {error:?}");
                 return self.fail(at, Symptom::WriteRefused.says(what));
@@ -128,6 +131,9 @@ impl Faults {
         let (_, is_active) = self.standing(at);
         match error {
             WriteError::NotAMember { .. } if !is_active => self.reach(Mark::GuestRefused),
+            WriteError::Quarantined { .. } if !self.machines[at].quarantine.is_empty() => {
+                self.reach(Mark::QuarantineRefused);
+            }
             WriteError::AdmissionNotReached { .. } if is_active => {
                 self.reach(Mark::AdmissionNotReached);
             }
@@ -162,6 +168,9 @@ impl Faults {
             }
             Err(TransactError::Storage(error)) => {
                 self.not_durable(at, error, &before, Vec::new())?;
+            }
+            Err(TransactError::Aborted(error @ WriteError::Quarantined { .. })) => {
+                self.check_refusal(at, &error)?;
             }
             Err(error) => {
                 let what = format!("a deletion was refused: {error:?}");
