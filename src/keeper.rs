@@ -11,6 +11,7 @@ use std::fmt;
 
 use rejoin_crdt::document::Document;
 use rejoin_crdt::path::Key;
+use rejoin_crdt::planted::{Bug, planted};
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, DecodeError};
 use rejoin_crdt::{
@@ -132,6 +133,11 @@ impl Keeper {
         }
         let (reservation, new_life) = match opened.life {
             Life::GoesOn(reservation) => (Some(reservation), None),
+            Life::New { why: WhyNew::Restored } if planted(Bug::RestoreKeepsId) => {
+                let lives = document.store().view().context().floor();
+                let last = lives.iter().last().map(|(life, seq)| (Reservation::new(life), seq));
+                (last.map(|(life, seq)| Reservation { next_seq: seq + 1, ..life }), None)
+            }
             Life::New { why } => (None, Some(why)),
         };
         let recovery = Recovery { end: opened.end, new_life, records: opened.records.len() };

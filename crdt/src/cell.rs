@@ -25,6 +25,7 @@ use crate::hlc::Hlc;
 use crate::planted::{Bug, planted};
 use crate::replica::Lives;
 use crate::version_vector::VersionVector;
+use crate::view::{CellKey, CellValue};
 
 use items::Items;
 
@@ -53,11 +54,11 @@ impl Turnover {
     }
 }
 
-impl<V: Clone + PartialEq> Cell<V> {
+impl<V: CellValue> Cell<V> {
     /// Joins what a delta says of this key. `own` is the context of the key here, before the delta;
     /// `upto` is the sender's, which the delta brings. Of slots and rows, absence means "unchanged" in a
     /// difference; in any other delta it means what it means for the rest.
-    pub(crate) fn join<K>(
+    pub(crate) fn join<K: CellKey>(
         &mut self,
         sent: &DeltaCell<K, V>,
         own: &VersionVector,
@@ -69,11 +70,14 @@ impl<V: Clone + PartialEq> Cell<V> {
         self.retain(&mut turnover, |local, entry| {
             let dot = local.resolve(lives);
             let is_unchanged = coverage == Coverage::Difference && entry.is_single_writer();
-            is_unchanged || !upto.contains(dot) || sent.names(dot)
+            let is_unseen = !upto.contains(dot)
+                && (coverage == Coverage::Difference || !planted(Bug::ListingRemovesUnseen));
+            is_unchanged || is_unseen || sent.names(dot)
         });
         for (dot, entry) in &sent.fresh {
             // A dot under the own context is here already, or was superseded by one that is.
             if own.contains(*dot) {
+                self.plant_known(*dot, entry, lives);
                 continue;
             }
             if planted(Bug::EqualStampsKeepFirst) && self.holds_value_of_stamp(entry) {
@@ -91,7 +95,7 @@ impl<V: Clone + PartialEq> Cell<V> {
             self.insert(local, entry.clone(), lives);
         }
         self.drop_reset_slots(lives, &mut turnover);
-        self.plant(lives, &mut turnover);
+        self.plant(&sent.key, lives, &mut turnover);
         turnover
     }
 
@@ -228,8 +232,16 @@ impl<V: Clone + PartialEq> Cell<V> {
         entry.is_value() && self.entries().any(is_equal)
     }
 
+    fn plant_known(&mut self, dot: Dot, entry: &Entry<V>, lives: &Lives) {
+        let local = lives.life(dot.replica).map(|life| LocalDot { life, seq: dot.seq });
+        let held = local.filter(|local| self.locals().any(|held| held == *local));
+        if let (Some(held), true) = (held, planted(Bug::KnownDotsReplaced)) {
+            self.replace(held, entry.clone(), lives);
+        }
+    }
+
     /// The planted bugs that live in the join (see [`crate::planted`]).
-    fn plant(&mut self, lives: &Lives, turnover: &mut Turnover) {
+    fn plant<K: CellKey>(&mut self, key: &K, lives: &Lives, turnover: &mut Turnover) {
         if planted(Bug::OneRemovalPerCell) {
             let last = self
                 .items
@@ -244,6 +256,11 @@ impl<V: Clone + PartialEq> Cell<V> {
             let view = CellRef { cell: self, lives };
             let winner = view.values().max_by_key(|v| (v.hlc, v.dot)).map(|v| v.dot);
             self.retain(turnover, |dot, e| !e.is_value() || Some(dot.resolve(lives)) == winner);
+        }
+        if planted(Bug::MaximumFoldedByValue) && format!("{key:?}").contains("MaxRegister") {
+            let view = CellRef { cell: self, lives };
+            let greatest = view.values().max_by_key(|v| format!("{:?}", v.value)).map(|v| v.dot);
+            self.retain(turnover, |dot, e| !e.is_value() || Some(dot.resolve(lives)) == greatest);
         }
     }
 }

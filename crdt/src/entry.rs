@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use crate::dot::{Dot, Seq};
 use crate::hlc::Hlc;
+use crate::planted::{Bug, planted};
 use crate::replica::ReplicaId;
 use crate::version_vector::VersionVector;
 
@@ -198,7 +199,7 @@ impl Slot {
     pub(crate) fn remainder(&self, seq: Seq, record: Option<&Record>) -> (u64, u64) {
         match record {
             Some(record) if record.seq >= seq => (0, 0),
-            Some(record) if record.seq >= self.epoch => {
+            Some(record) if record.seq >= self.epoch && !planted(Bug::PlainCounterSlots) => {
                 (self.inc.saturating_sub(record.inc), self.dec.saturating_sub(record.dec))
             }
             _ => (self.inc, self.dec),

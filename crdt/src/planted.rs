@@ -18,6 +18,10 @@ pub enum Bug {
     BaseUnchecked,
     /// Concurrent values are reduced to the last by clock.
     DropLastWriterWinsLosers,
+    /// Of what a maximum register receives only the greatest value stays, and no dot says so.
+    MaximumFoldedByValue,
+    /// A slot counts in full, whatever a reset has seen of it.
+    PlainCounterSlots,
     /// Of concurrent values with one stamp the one that came first stays, and the other is dropped.
     EqualStampsKeepFirst,
     /// A range tombstone is not accompanied by resets of the counters below it.
@@ -60,12 +64,22 @@ pub enum Bug {
     TombstoneDroppedWhenAllAcknowledged,
     /// A receiver does not take over the horizon of a delta.
     HorizonNotInherited,
+    /// What a listing does not name is removed, whether its sender has seen it or not.
+    ListingRemovesUnseen,
     /// A reset goes although its owners may still write, or have written, without having seen it.
     ResetCollectedWithoutItsOwner,
     /// Members of whom nothing was heard are not waited for.
     StabilityOfThoseHeardOnly,
     /// Types in which a removal beats a concurrent write are written by, and taken from, everybody.
     MemberOnlyWrittenByGuest,
+    /// A replica that was restored writes under the id of a life that its backup tells of.
+    RestoreKeepsId,
+    /// An entry under a dot that is known takes the place of what stands there.
+    KnownDotsReplaced,
+    /// Scrubbing takes damage for what is right.
+    DamageTrusted,
+    /// What lies in quarantine is sent like everything else.
+    QuarantineTold,
     /// A repair takes what the other side does not hold for removed.
     AuditRemovesWhatIsMissing,
     /// A repair writes what was lost again, under a new dot.
@@ -88,6 +102,8 @@ pub enum Bug {
     HashOrderOnWire,
     /// Room is made for as many components as a version vector says it has, before that is checked.
     ReservedBeforeChecked,
+    /// A sketch is read although not everything has come out of it.
+    SketchHalfRead,
     /// A session that begins again does not ask for what the last one has asked for.
     QuestionNotRepeated,
     /// No further peer is asked while what another one has comes in rounds.
@@ -96,20 +112,23 @@ pub enum Bug {
 
 impl Bug {
     /// Planted bugs that show only where removals are collected.
-    pub const COLLECTION: [Self; 3] = [
+    pub const COLLECTION: [Self; 4] = [
         Self::TombstoneDroppedWhenAllAcknowledged,
         Self::HorizonNotInherited,
+        Self::ListingRemovesUnseen,
         Self::ResetCollectedWithoutItsOwner,
     ];
 
     /// Every other planted bug of this crate.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::OneRemovalPerCell,
         Self::PartialDeltaAdvancesWholeContext,
         Self::GapAccepted,
         Self::BaseUnchecked,
         Self::DropLastWriterWinsLosers,
+        Self::MaximumFoldedByValue,
         Self::EqualStampsKeepFirst,
+        Self::PlainCounterSlots,
         Self::RangeTombstoneWithoutResets,
         Self::RangeTombstoneUnclipped,
         Self::RangeTombstoneSpansSegmentsByMaximum,
@@ -130,9 +149,17 @@ impl Bug {
         Self::ResolutionSupersedesEverything,
     ];
 
-    /// The planted bugs that need members to be noticed.
-    pub const MEMBERSHIP: [Self; 2] =
-        [Self::StabilityOfThoseHeardOnly, Self::MemberOnlyWrittenByGuest];
+    /// The planted bugs that need whole replicas to be noticed: members, backups, liars, failing memory, and
+    /// documents large enough for a sketch.
+    pub const REPLICA: [Self; 7] = [
+        Self::StabilityOfThoseHeardOnly,
+        Self::MemberOnlyWrittenByGuest,
+        Self::RestoreKeepsId,
+        Self::KnownDotsReplaced,
+        Self::DamageTrusted,
+        Self::QuarantineTold,
+        Self::SketchHalfRead,
+    ];
 
     /// The planted bugs that show only where an audit finds damage.
     pub const REPAIR: [Self; 4] = [

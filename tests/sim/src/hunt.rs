@@ -59,7 +59,7 @@ impl Hunt {
             }
             Lane::Collecting => engine(&engine::Bug::COLLECTION),
             Lane::Faults => {
-                let mut bugs: Vec<Planted> = engine(&engine::Bug::MEMBERSHIP);
+                let mut bugs: Vec<Planted> = engine(&engine::Bug::REPLICA);
                 bugs.extend(storage::Bug::ALL.map(Planted::Storage));
                 bugs
             }
