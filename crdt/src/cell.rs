@@ -126,7 +126,7 @@ impl<V: CellValue> Cell<V> {
     /// Changes the numbers of the dots, as failing memory would.
     #[cfg(feature = "planted")]
     pub(crate) fn damage_dots(&mut self, change: impl Fn(u64) -> u64) {
-        self.items.iter_mut().for_each(|(dot, _)| dot.seq = change(dot.seq));
+        self.items.as_mut_slice().iter_mut().for_each(|(dot, _)| dot.seq = change(dot.seq));
     }
 
     /// Applies a range tombstone that covers this key: everything it saw goes, save what must outlive

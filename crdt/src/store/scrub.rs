@@ -21,10 +21,7 @@
 
 use crate::context::Context;
 use crate::coverage::Coverage;
-=======
-use crate::delta::Delta;
 use crate::planted::{Bug, planted};
->>>>>>> e57b20c (Eight more planted bugs: folding, listings, restores, lies, scrubs and sketches)
 use crate::range::KeyRange;
 use crate::store::Store;
 use crate::version_vector::VersionVector;
@@ -135,124 +132,6 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let is_open = withheld.iter().any(|damaged| damaged.end.is_none());
         let end = withheld.iter().map(|damaged| &damaged.end).max().cloned().flatten();
         vec![KeyRange::new(start, end.filter(|_| !is_open))]
-use crate::range::KeyRange;
-use crate::store::Store;
-use crate::version_vector::VersionVector;
-use crate::view::{CellKey, CellValue};
-
-/// Each range that is withheld makes two segments at whoever is told the rest. Where there are more, they are
-/// withheld with all that lies between them.
-const MOST_WITHHELD: usize = 16;
-
-/// What one step of scrubbing has found.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Scrubbed<K> {
-    /// How many cells were looked at.
-    pub cells: usize,
-    /// The ranges that are damaged, and in quarantine from now on.
-    pub damaged: Vec<KeyRange<K>>,
-    /// Where the next step goes on; `None` if this one has reached the end.
-    pub next: Option<K>,
-}
-
-impl<K: CellKey, V: CellValue> Store<K, V> {
-    /// Compares about `most` cells, from `from` on, with what was summed when they last changed. A range that
-    /// differs goes into quarantine, and the store becomes [suspect](Self::is_suspect).
-    pub fn scrub(&mut self, from: Option<&K>, most: usize) -> Scrubbed<K> {
-        let view = &self.view;
-        let found = view.cells.remeasure(from, most, &|key, cell| view.measure(key, cell));
-        let differing = if planted(Bug::DamageTrusted) { Vec::new() } else { found.differing };
-        let ranges = differing.into_iter().map(|(first, next)| KeyRange::new(Some(first), next));
-        let damaged: Vec<_> = ranges.collect();
-        for range in &damaged {
-            self.set_apart(range);
-        }
-        Scrubbed { cells: found.entries, damaged, next: found.next }
-    }
-
-    fn set_apart(&mut self, range: &KeyRange<K>) {
-        // From now on fingerprints say what is here.
-        if let Some(first) = &range.start {
-            self.view.cells.get_mut(first);
-        }
-        self.is_suspect = true;
-        if !self.quarantine.contains(range) {
-            self.quarantine.push(range.clone());
-        }
-    }
-
-    /// The damaged ranges. What is in them is not to be trusted, sent or written over.
-    pub fn quarantine(&self) -> &[KeyRange<K>] {
-        &self.quarantine
-    }
-
-    /// Whether `key` lies in a damaged range.
-    pub fn is_quarantined(&self, key: &K) -> bool {
-        self.quarantine.iter().any(|range| range.contains(key))
-    }
-
-    /// Whether somebody with the context `base` lacks something in a damaged range: it is not told all.
-    pub fn withholds(&self, base: &Context<K>) -> bool {
-        let full = KeyRange::full();
-        !self.quarantine.is_empty()
-            && self.intervals(base, &full).iter().any(|(range, base, upto)| {
-                !self.withheld(range, base, upto, self.by_horizon(base)).is_empty()
-            })
-    }
-
-    /// The pieces of `range` of which can be told what lies between `base` and `upto`.
-    pub(super) fn tellable(
-        &self,
-        range: KeyRange<K>,
-        base: &VersionVector,
-        upto: &VersionVector,
-        coverage: Coverage,
-    ) -> Vec<KeyRange<K>> {
-        if self.quarantine.is_empty() || planted(Bug::QuarantineTold) {
-            return vec![range];
-        }
-        let withheld = self.withheld(&range, base, upto, coverage);
-        withheld.iter().fold(vec![range], |pieces, withheld| {
-            pieces.iter().flat_map(|piece| piece.without(withheld)).collect()
-        })
-    }
-
-    /// The damaged ranges that meet `range` and hold something between `base` and `upto`, by the index or by
-    /// their cells: either may be what is damaged. A listing says something of every cell.
-    fn withheld(
-        &self,
-        range: &KeyRange<K>,
-        base: &VersionVector,
-        upto: &VersionVector,
-        coverage: Coverage,
-    ) -> Vec<KeyRange<K>> {
-        let named = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
-        let named: Vec<&K> = named.filter(|key| self.is_quarantined(key)).collect();
-        let has_news = |damaged: &KeyRange<K>| {
-            coverage != Coverage::Difference
-                || named.iter().any(|key| damaged.contains(key))
-                || self
-                    .view
-                    .range(damaged)
-                    .any(|(_, cell)| cell.entries().any(|(dot, _)| !base.contains(dot)))
-        };
-        let meeting = self.quarantine.iter().filter_map(|damaged| damaged.intersect(range));
-        let withheld: Vec<_> = meeting.filter(has_news).collect();
-        if withheld.len() <= MOST_WITHHELD {
-            return withheld;
-        }
-        let start = withheld.iter().map(|damaged| &damaged.start).min().cloned().flatten();
-        let is_open = withheld.iter().any(|damaged| damaged.end.is_none());
-        let end = withheld.iter().map(|damaged| &damaged.end).max().cloned().flatten();
-        vec![KeyRange::new(start, end.filter(|_| !is_open))]
-=======
-    /// Whether a delta tells of a cell in a damaged range.
-    pub fn tells_quarantined(&self, delta: &Delta<K, V>) -> bool {
-        let mut cells = delta.parts.iter().flat_map(|part| &part.cells);
-        !self.quarantine.is_empty()
-            && !planted(Bug::QuarantineTold)
-            && cells.any(|cell| self.is_quarantined(&cell.key))
->>>>>>> e57b20c (Eight more planted bugs: folding, listings, restores, lies, scrubs and sketches)
     }
 
     /// Changes the entries of a cell as failing memory would, for tests.
