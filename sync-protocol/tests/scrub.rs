@@ -116,9 +116,9 @@ fn what_is_damaged_is_told_to_nobody_until_it_is_repaired_and_all_else_is() {
     assert!(net.sites[2].store.view().context().at(&register(DAMAGED)).is_empty());
     assert!(net.end(link, 1).count(|event| matches!(event, Event::Deferred)) > 0);
     // What is written beside the damage goes on arriving.
-    net.write(0, 0, "written meanwhile");
+    net.write(0, 99, "written meanwhile");
     net.advance(20_000);
-    let cell = net.sites[2].store.view().cell(&register(0)).unwrap();
+    let cell = net.sites[2].store.view().cell(&register(99)).unwrap();
     assert_eq!(
         cell.values().next().unwrap().value.decode::<String>().unwrap(),
         "written meanwhile"
