@@ -373,7 +373,7 @@ impl Replica {
         let (mut deltas, mut reached) = (Vec::new(), base.clone());
         while let Some(extract) = wire::extract(store, &reached, limits, || None)? {
             reached = reached.joined(&extract.reach);
-            deltas.push(extract.bytes);
+            deltas.push(extract.into_bytes());
         }
         Ok(deltas)
     }

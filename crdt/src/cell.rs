@@ -55,12 +55,12 @@ impl Turnover {
 }
 
 impl<V: CellValue> Cell<V> {
-    /// Joins what a delta says of this key. `own` is the context of the key here, before the delta;
+    /// Joins what a delta says of this key; its entries are taken out of it. `own` is the context of the key here, before the delta;
     /// `upto` is the sender's, which the delta brings. Of slots and rows, absence means "unchanged" in a
     /// difference; in any other delta it means what it means for the rest.
     pub(crate) fn join<K: CellKey>(
         &mut self,
-        sent: &DeltaCell<K, V>,
+        sent: &mut DeltaCell<K, V>,
         own: &VersionVector,
         upto: &VersionVector,
         coverage: Coverage,
@@ -74,13 +74,13 @@ impl<V: CellValue> Cell<V> {
                 && (coverage == Coverage::Difference || !planted(Bug::ListingRemovesUnseen));
             is_unchanged || is_unseen || sent.names(dot)
         });
-        for (dot, entry) in &sent.fresh {
+        for (dot, entry) in std::mem::take(&mut sent.fresh) {
             // A dot under the own context is here already, or was superseded by one that is.
-            if own.contains(*dot) {
-                self.plant_known(*dot, entry, lives);
+            if own.contains(dot) {
+                self.plant_known(dot, &entry, lives);
                 continue;
             }
-            if planted(Bug::EqualStampsKeepFirst) && self.holds_value_of_stamp(entry) {
+            if planted(Bug::EqualStampsKeepFirst) && self.holds_value_of_stamp(&entry) {
                 continue;
             }
             // Whoever joins a delta has interned its authors.
@@ -92,7 +92,7 @@ impl<V: CellValue> Cell<V> {
                 e.is_single_writer() != entry.is_single_writer() || older.life != local.life
             });
             turnover.born.push(local);
-            self.insert(local, entry.clone(), lives);
+            self.insert(local, entry, lives);
         }
         self.drop_reset_slots(lives, &mut turnover);
         self.plant(&sent.key, lives, &mut turnover);

@@ -7,13 +7,19 @@
 //! What must always hold: there is a row for every live dot and no other. A row goes in the commit in
 //! which its dot leaves its cell, so no commit has to clear up after others, and readers never wait
 //! for that.
+//!
+//! Rows lie in runs of neighbouring numbers, so that one costs its key and a byte, and a change moves a few
+//! hundred of them at the most. What was weighed is in `docs/decisions/0014-memory-of-a-record.md`.
+
+mod run;
 
 use std::collections::BTreeMap;
 
 use crate::dot::{Dot, Seq};
-use crate::ordered_map::OrderedMap;
 use crate::replica::ReplicaId;
 use crate::version_vector::Ahead;
+
+use run::Run;
 
 /// The live dots of every replica.
 #[derive(Clone, Debug)]
@@ -21,9 +27,14 @@ pub(crate) struct Index<K> {
     replicas: BTreeMap<ReplicaId, Rows<K>>,
 }
 
-/// Rows are mostly appended and seldom cloned, so their leaves are larger than those of cells. Several
-/// cells may share a number: the resets of a range tombstone do.
-type Rows<K> = OrderedMap<(Seq, K), (), (), 64>;
+/// The rows of a replica, by the upper part of their numbers.
+type Rows<K> = BTreeMap<u64, Run<K>>;
+
+/// The run of a number, and its place there.
+const fn place(seq: Seq) -> (u64, u8) {
+    let [low, ..] = seq.to_le_bytes();
+    (seq >> u8::BITS, low)
+}
 
 impl<K> Default for Index<K> {
     fn default() -> Self {
@@ -31,21 +42,34 @@ impl<K> Default for Index<K> {
     }
 }
 
-impl<K: Ord + Clone> Index<K> {
-    /// Adds the rows of dots that came alive in one commit.
-    pub(crate) fn add(&mut self, mut born: Vec<(Dot, K)>) {
-        // In order, each finds its place beside the one before.
-        born.sort_unstable_by_key(|row| row.0);
-        for (dot, key) in born {
-            self.replicas.entry(dot.replica).or_default().insert((dot.seq, key), ());
+impl<K: PartialEq> Index<K> {
+    /// Adds the rows of dots that came alive in one commit, of each replica in any order.
+    pub(crate) fn add(&mut self, born: impl IntoIterator<Item = (ReplicaId, Vec<(Seq, K)>)>) {
+        for (replica, mut born) in born {
+            // In order, so that each finds its place at the end of a run.
+            born.sort_unstable_by_key(|row| row.0);
+            let rows = self.replicas.entry(replica).or_default();
+            let mut born = born.into_iter().peekable();
+            while let Some(&(seq, _)) = born.peek() {
+                let number = place(seq).0;
+                let run = rows.entry(number).or_default();
+                while let Some((seq, key)) = born.next_if(|(seq, _)| place(*seq).0 == number) {
+                    run.insert(place(seq).1, key);
+                }
+            }
         }
     }
 
     /// Takes the rows of dots that left their cells in one commit.
-    pub(crate) fn remove(&mut self, died: Vec<(Dot, K)>) {
+    pub(crate) fn remove(&mut self, died: &[(Dot, K)]) {
         for (dot, key) in died {
             let Some(rows) = self.replicas.get_mut(&dot.replica) else { continue };
-            rows.remove(&(dot.seq, key));
+            let (number, low) = place(dot.seq);
+            let Some(run) = rows.get_mut(&number) else { continue };
+            run.remove(low, key);
+            if run.is_empty() {
+                rows.remove(&number);
+            }
             if rows.is_empty() {
                 self.replicas.remove(&dot.replica);
             }
@@ -55,15 +79,26 @@ impl<K: Ord + Clone> Index<K> {
     /// The keys of the dots in `ahead`, in the order of the dots.
     pub(crate) fn keys_of(&self, ahead: Ahead) -> impl Iterator<Item = &K> + '_ {
         let Ahead { replica, after, upto } = ahead;
+        let (first, last) = (after.saturating_add(1), upto.max(after));
         let rows = self.replicas.get(&replica).into_iter();
-        let rows = rows.flat_map(move |rows| rows.iter_from(move |row| row.0 <= after));
-        rows.take_while(move |(row, ())| row.0 <= upto).map(|(row, ())| &row.1)
+        let runs = rows.flat_map(move |rows| rows.range(place(first).0..=place(last).0));
+        runs.flat_map(move |(number, run)| {
+            let from = if *number == place(first).0 { place(first).1 } else { 0 };
+            let to = if *number == place(last).0 { place(last).1 } else { u8::MAX };
+            run.keys(from, to).filter(move |_| first <= last)
+        })
+    }
+
+    /// The keys of the cells that hold `dot`.
+    pub(crate) fn keys_at(&self, dot: Dot) -> &[K] {
+        let (number, low) = place(dot.seq);
+        let run = self.replicas.get(&dot.replica).and_then(|rows| rows.get(&number));
+        run.map_or(&[], |run| run.keys(low, low).as_slice())
     }
 
     /// Whether there is a row for `dot` in the cell of `key`.
     pub(crate) fn names(&self, dot: Dot, key: &K) -> bool {
-        let rows = self.replicas.get(&dot.replica);
-        rows.is_some_and(|rows| rows.get(&(dot.seq, key.clone())).is_some())
+        self.keys_at(dot).contains(key)
     }
 
     /// The rows of these cells. Costs a walk over all rows.
@@ -71,15 +106,18 @@ impl<K: Ord + Clone> Index<K> {
         &'a self,
         is_meant: impl Fn(&K) -> bool + 'a,
     ) -> impl Iterator<Item = (Dot, &'a K)> + 'a {
-        let rows = self.replicas.iter().flat_map(|(replica, rows)| {
-            rows.iter().map(|((seq, key), ())| (Dot::new(*replica, *seq), key))
+        let runs = self.replicas.iter().flat_map(|(replica, rows)| {
+            rows.iter().map(move |(number, run)| (*replica, number << u8::BITS, run))
+        });
+        let rows = runs.flat_map(|(replica, first, run)| {
+            run.rows().map(move |(low, key)| (Dot::new(replica, first | u64::from(low)), key))
         });
         rows.filter(move |(_, key)| is_meant(key))
     }
 
-    /// The number of rows.
+    /// The number of rows. Costs a walk over the runs.
     pub(crate) fn count(&self) -> usize {
-        self.replicas.values().map(OrderedMap::len).sum()
+        self.replicas.values().flat_map(BTreeMap::values).map(Run::len).sum()
     }
 }
 
@@ -102,9 +140,9 @@ mod tests {
     fn the_keys_after_a_dot_are_found_whatever_the_order_of_arrival() {
         let mut index = Index::default();
         for batch in [&[5_u64, 1, 9][..], &[3, 2], &[8, 4], &[7, 6, 10]] {
-            index.add(batch.iter().map(|seq| (Dot::new(A, *seq), seq * 10)).collect());
+            index.add([(A, batch.iter().map(|seq| (*seq, seq * 10)).collect())]);
         }
-        index.add(vec![(Dot::new(B, 1), 7)]);
+        index.add([(B, vec![(1, 7)])]);
         assert_eq!(keys(&index, A, 3, 8), [40, 50, 60, 70, 80]);
         assert_eq!(keys(&index, B, 0, 1), [7]);
     }
@@ -113,11 +151,11 @@ mod tests {
     fn a_dot_that_several_cells_share_leaves_them_one_by_one() {
         let mut index = Index::default();
         let dot = Dot::new(A, 3);
-        index.add(vec![(dot, 1), (dot, 2), (dot, 3)]);
-        index.remove(vec![(dot, 2)]);
+        index.add([(A, vec![(3, 1), (3, 2), (3, 3)])]);
+        index.remove(&[(dot, 2)]);
         assert_eq!(keys(&index, A, 2, 3), [1, 3]);
         assert!(index.names(dot, &1) && !index.names(dot, &2));
-        index.remove(vec![(dot, 1), (dot, 3)]);
+        index.remove(&[(dot, 1), (dot, 3)]);
         assert_eq!((index.count(), index.replicas.len()), (0, 0));
     }
 
@@ -127,7 +165,7 @@ mod tests {
     fn finds_what_a_plain_set_holds(steps: Vec<Step>, after: u8, upto: u8) -> bool {
         let row = |(dot, key): (u8, u8)| {
             let replica = if dot % 2 == 0 { A } else { B };
-            (Dot::new(replica, u64::from(dot / 2)), u64::from(key % 4))
+            (Dot::new(replica, 37 * u64::from(dot / 2)), u64::from(key % 4))
         };
         let (mut index, mut model) = (Index::default(), BTreeSet::new());
         for (born, died) in steps {
@@ -135,11 +173,15 @@ mod tests {
             let born: Vec<_> = born.difference(&model).copied().collect();
             let died: Vec<_> = died.into_iter().map(row).collect();
             model.extend(born.iter().copied());
-            index.add(born);
+            let of = |replica: ReplicaId| {
+                let rows = born.iter().filter(move |(dot, _)| dot.replica == replica);
+                (replica, rows.map(|(dot, key)| (dot.seq, *key)).collect())
+            };
+            index.add([of(A), of(B)]);
             model.retain(|row| !died.contains(row));
-            index.remove(died);
+            index.remove(&died);
         }
-        let (after, upto) = (u64::from(after), u64::from(upto));
+        let (after, upto) = (18 * u64::from(after), 18 * u64::from(upto));
         let found = |replica: ReplicaId| {
             let meant = |dot: Dot| dot.replica == replica && after < dot.seq && dot.seq <= upto;
             let rows = model.iter().filter(|(dot, _)| meant(*dot));

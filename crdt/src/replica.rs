@@ -8,6 +8,7 @@
 //! therefore interns ids to a 32-bit [`Life`]. The handle is private to its table: it is never
 //! compared between stores and never leaves memory.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -17,9 +18,22 @@ use uuid::Uuid;
 /// The name of one life of one replica: 128 random bits.
 ///
 /// The engine draws no randomness itself; the environment of the application does.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReplicaId(Uuid);
+
+/// The order of the bytes, as that of one number: every look into a version vector compares ids.
+impl Ord for ReplicaId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_u128().cmp(&other.0.as_u128())
+    }
+}
+
+impl PartialOrd for ReplicaId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl ReplicaId {
     /// A replica id of these 16 bytes, most significant first.

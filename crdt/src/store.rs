@@ -13,9 +13,12 @@ mod repair;
 mod scrub;
 mod verify;
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 pub use collection::Collected;
+pub(crate) use difference::Listed;
 pub use fork::Fork;
 pub use join::JoinError;
 pub use repair::{RepairError, Repaired, Testimony};
@@ -24,7 +27,7 @@ pub use verify::Violation;
 
 use crate::cell::{Cell, Turnover};
 use crate::context::Context;
-use crate::dot::{Dot, LocalDot, Seq};
+use crate::dot::{Dot, Seq};
 use crate::entry::Entry;
 use crate::index::Index;
 use crate::planted::{Bug, any_planted, planted};
@@ -321,7 +324,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.revision += 1;
         // What one part of a delta brought, a later one may have removed.
         self.index.add(update.born);
-        self.index.remove(update.died);
+        self.index.remove(&update.died);
         debug_assert!(
             any_planted()
                 || commit.cells.iter().all(|changed| self.contains_its_dots(&changed.key)),
@@ -385,20 +388,21 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 /// The index rows that a commit adds and takes.
 #[derive(Debug)]
 struct IndexUpdate<K> {
-    born: Vec<(Dot, K)>,
+    born: BTreeMap<ReplicaId, Vec<(Seq, K)>>,
     died: Vec<(Dot, K)>,
 }
 
 impl<K> Default for IndexUpdate<K> {
     fn default() -> Self {
-        Self { born: Vec::new(), died: Vec::new() }
+        Self { born: BTreeMap::new(), died: Vec::new() }
     }
 }
 
 impl<K: Clone> IndexUpdate<K> {
     fn take(&mut self, key: &K, turnover: Turnover, lives: &Lives) {
-        let row = |dot: &LocalDot| (dot.resolve(lives), key.clone());
-        self.born.extend(turnover.born.iter().map(row));
-        self.died.extend(turnover.died.iter().map(row));
+        for dot in turnover.born.iter().map(|dot| dot.resolve(lives)) {
+            self.born.entry(dot.replica).or_default().push((dot.seq, key.clone()));
+        }
+        self.died.extend(turnover.died.iter().map(|dot| (dot.resolve(lives), key.clone())));
     }
 }

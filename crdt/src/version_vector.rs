@@ -37,13 +37,6 @@ pub struct Ahead {
     pub upto: Seq,
 }
 
-impl Ahead {
-    /// The interval of a single dot.
-    pub(crate) const fn one(dot: Dot) -> Self {
-        Self { replica: dot.replica, after: dot.seq.saturating_sub(1), upto: dot.seq }
-    }
-}
-
 impl VersionVector {
     /// The version vector of somebody who has seen nothing.
     pub const fn new() -> Self {

@@ -77,6 +77,9 @@ impl<K, C> Leaf<K, C> {
 impl<K: Ord, C> Leaf<K, C> {
     /// The position of `key`, or the one to insert it at.
     pub(super) fn find(&self, key: &K) -> Result<usize, usize> {
+        if self.keys.last().is_none_or(|last| last < key) {
+            return Err(self.keys.len());
+        }
         let at = partition_point(&self.keys, |k| k < key);
         if self.keys.get(at) == Some(key) { Ok(at) } else { Err(at) }
     }

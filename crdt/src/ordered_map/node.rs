@@ -411,8 +411,11 @@ fn mend<K: Clone, C: Clone, S>(children: &mut Vec<Child<K, C, S>>, at: usize, fa
     }
 }
 
-/// The child that holds `key` or would hold it.
+/// The child that holds `key` or would hold it. The last one is tried first: whoever appends finds it at once.
 fn child_with<K: Ord, C, S>(children: &[Child<K, C, S>], key: &K) -> usize {
+    if children.last().is_some_and(|last| last.low <= *key) {
+        return children.len() - 1;
+    }
     last_child_where(children, |low| low <= key)
 }
 

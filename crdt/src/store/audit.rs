@@ -14,7 +14,7 @@ use crate::delta_cell::DeltaCell;
 use crate::dot::Dot;
 use crate::fingerprint::{Fingerprint, HASH_KEY, HashSum, live_hash, short};
 use crate::range::KeyRange;
-use crate::version_vector::{Ahead, VersionVector};
+use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue};
 
 impl<K: CellKey, V: CellValue> Store<K, V> {
@@ -131,7 +131,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// The keys of the cells that may hold some of `dots`.
     fn keys_of_dots(&self, dots: &[Dot]) -> BTreeSet<K> {
-        let rows = dots.iter().flat_map(|dot| self.index.keys_of(Ahead::one(*dot)));
+        let rows = dots.iter().flat_map(|dot| self.index.keys_at(*dot));
         rows.cloned().collect()
     }
 }

@@ -8,12 +8,15 @@
 //! Somebody whose context does not cover the horizon is told everything: a difference could not name
 //! the removals that were collected.
 
-use crate::cell::{Cell, CellRef};
+use crate::cell::CellRef;
+use smallvec::SmallVec;
+
 use crate::context::Context;
 use crate::coverage::Coverage;
 use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
-use crate::dot::Seq;
+use crate::dot::{Dot, LocalDot, Seq};
+use crate::entry::Entry;
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
@@ -24,6 +27,47 @@ use crate::view::{CellKey, CellValue};
 
 /// To look up and sort a cell that the index names takes as long as to walk past so many cells.
 const WALKED_PER_NAMED: usize = 8;
+
+/// So many cells are looked at before the first of them is copied.
+const BLOCK_CELLS: usize = 32;
+
+/// What a delta says of a cell, before it is copied.
+#[derive(Debug)]
+pub(crate) struct Listed<'a, K, V> {
+    pub(crate) key: &'a K,
+    cell: Option<CellRef<'a, V>>,
+    base: &'a VersionVector,
+    coverage: Coverage,
+}
+
+impl<'a, K: Clone, V: Clone> Listed<'a, K, V> {
+    /// The dots outside the base.
+    pub(crate) fn fresh(&self) -> impl Iterator<Item = (Dot, &'a Entry<V>)> {
+        self.entries().filter(|(dot, _)| !self.base.contains(*dot))
+    }
+
+    /// The dots inside the base that are named.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = Dot> {
+        let is_named = |entry: &Entry<V>| {
+            self.coverage != Coverage::Difference || !entry.is_single_writer()
+        };
+        let kept = self.entries().filter(move |(dot, e)| self.base.contains(*dot) && is_named(e));
+        kept.map(|(dot, _)| dot)
+    }
+
+    /// All that is stored.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Dot, &'a Entry<V>)> + use<'a, K, V> {
+        self.cell.into_iter().flat_map(CellRef::entries)
+    }
+
+    fn to_cell(&self) -> DeltaCell<K, V> {
+        let fresh = self.fresh().map(|(dot, entry)| (dot, entry.clone()));
+        DeltaCell { key: self.key.clone(), fresh: fresh.collect(), kept: self.kept().collect() }
+    }
+}
+
+/// Keys in order, each with what is stored there.
+type Cells<'a, K, V> = Box<dyn Iterator<Item = (&'a K, Option<CellRef<'a, V>>)> + 'a>;
 
 impl<K: CellKey, V: CellValue> Store<K, V> {
     /// Everything that somebody with the context `base` lacks.
@@ -36,14 +80,14 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.parts_in(base, range, |base| self.by_horizon(base), &[])
     }
 
-    /// The first part of what somebody with the context `base` lacks: `takes` is asked for one cell after
-    /// another, and from the first one on that it does not take, nothing is said of any key. Nothing is said
+    /// The first part of what somebody with the context `base` lacks: `takes` is asked how many of
+    /// the next few cells it takes, and from the first one on that it does not take, nothing is said of any key. Nothing is said
     /// of what is [withheld](Self::withholds), either. Costs what is taken, and the list of the keys where the
     /// index names them.
-    pub fn delta_while(
+    pub(crate) fn delta_while(
         &self,
         base: &Context<K>,
-        mut takes: impl FnMut(&DeltaCell<K, V>) -> bool,
+        mut takes: impl FnMut(&[Listed<'_, K, V>]) -> usize,
     ) -> Delta<K, V> {
         let mut parts = Vec::new();
         for (range, base, upto) in self.intervals(base, &KeyRange::full()) {
@@ -78,7 +122,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     ) -> Delta<K, V> {
         let parts = self.intervals(base, range).into_iter().map(|(range, base, upto)| {
             let coverage = coverage(&base);
-            self.part(range, base, upto.clone(), coverage, differing, &mut |_| true)
+            self.part(range, base, upto.clone(), coverage, differing, &mut |cells| cells.len())
         });
         self.delta_of(parts.collect())
     }
@@ -158,7 +202,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let part = |(range, base): (KeyRange<K>, &VersionVector)| {
             let mut raised = base.clone();
             raised.advance(replica, upto);
-            self.part(range, base.clone(), raised, Coverage::Difference, &[], &mut |_| true)
+            self.part(range, base.clone(), raised, Coverage::Difference, &[], &mut |cells| cells.len())
         };
         let parts = self.view.context.segments_in(&full).map(part).collect();
         Delta { parts, horizon: VersionVector::new(), fingerprint: None }
@@ -171,31 +215,33 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         upto: &VersionVector,
         range: &KeyRange<K>,
     ) -> Vec<K> {
-        self.changed_keys(base, upto, range).cloned().collect()
+        self.changed_cells(base, upto, range).map(|(key, _)| key.clone()).collect()
     }
 
-    fn changed_keys<'a>(
+    /// The cells in `range` with a dot that `base` has not seen, in key order.
+    fn changed_cells<'a>(
         &'a self,
         base: &'a VersionVector,
         upto: &VersionVector,
         range: &'a KeyRange<K>,
-    ) -> Box<dyn Iterator<Item = &'a K> + 'a> {
+    ) -> Cells<'a, K, V> {
         let most = self.view.cells.len() / WALKED_PER_NAMED;
         let named = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
         let mut keys: Vec<&K> = named.take(most + 1).collect();
         if keys.len() > most {
-            let has_fresh = |cell: &Cell<V>| {
-                let lives = &self.view.lives;
-                cell.locals().any(|local| !base.contains(local.resolve(lives)))
-            };
-            let (start, end) = range.bounds();
-            let cells = self.view.cells.range(start, end);
-            return Box::new(cells.filter(move |(_, cell)| has_fresh(cell)).map(|(key, _)| key));
+            let is_fresh = |local: LocalDot| !base.contains(local.resolve(&self.view.lives));
+            let cells = self.view.range(range);
+            let fresh = cells.filter(move |(_, cell)| cell.cell.locals().any(is_fresh));
+            return Box::new(fresh.map(|(key, cell)| (key, Some(cell))));
         }
         keys.retain(|key| range.contains(key));
+        self.cells_of(keys)
+    }
+
+    fn cells_of<'a>(&'a self, mut keys: Vec<&'a K>) -> Cells<'a, K, V> {
         keys.sort_unstable();
         keys.dedup();
-        Box::new(keys.into_iter())
+        Box::new(keys.into_iter().map(|key| (key, self.view.cell(key))))
     }
 
     /// The range tombstones in `range` that `base` has not seen, sorted.
@@ -216,29 +262,31 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         mut upto: VersionVector,
         coverage: Coverage,
         differing: &[K],
-        takes: &mut dyn FnMut(&DeltaCell<K, V>) -> bool,
+        takes: &mut dyn FnMut(&[Listed<'_, K, V>]) -> usize,
     ) -> Part<K, V> {
-        let keys: Box<dyn Iterator<Item = &K>> = match coverage {
-            Coverage::Difference => self.changed_keys(&base, &upto, &range),
-            Coverage::Complete => Box::new(self.view.range(&range).map(|(key, _)| key)),
+        let told: Cells<'_, K, V> = match coverage {
+            Coverage::Difference => self.changed_cells(&base, &upto, &range),
+            Coverage::Complete => {
+                Box::new(self.view.range(&range).map(|(key, cell)| (key, Some(cell))))
+            }
             Coverage::Differing => {
                 let differing = differing.iter().filter(|key| range.contains(key));
-                let changed = self.changed_keys(&base, &upto, &range);
-                let mut keys: Vec<&K> = changed.chain(differing).collect();
-                keys.sort_unstable();
-                keys.dedup();
-                Box::new(keys.into_iter())
+                let changed = self.changed_cells(&base, &upto, &range).map(|(key, _)| key);
+                self.cells_of(changed.chain(differing).collect())
             }
         };
+        let mut told = told.map(|(key, cell)| Listed { key, cell, base: &base, coverage });
         let (mut cells, mut cut) = (Vec::new(), None);
-        for key in keys {
-            let cell = self.delta_cell(key.clone(), &base, coverage);
-            if !takes(&cell) {
-                cut = Some(cell.key);
+        while cut.is_none() {
+            let block: SmallVec<[_; BLOCK_CELLS]> = told.by_ref().take(BLOCK_CELLS).collect();
+            let taken = takes(&block);
+            cells.extend(block.iter().take(taken).map(Listed::to_cell));
+            cut = block.get(taken).map(|listed| listed.key.clone());
+            if block.is_empty() {
                 break;
             }
-            cells.push(cell);
         }
+        drop(told);
         if cut.is_some() {
             range.end = cut;
         }
@@ -252,18 +300,5 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             if planted(Bug::RangeTombstoneUnclipped) { KeyRange::full() } else { range.clone() };
         let range_tombstones = self.range_tombstones_since(&base, &upto, &clip);
         Part { range, base, upto, coverage, cells, range_tombstones }
-    }
-
-    fn delta_cell(&self, key: K, base: &VersionVector, coverage: Coverage) -> DeltaCell<K, V> {
-        let cell = self.view.cell(&key);
-        let mut listed = DeltaCell { key, fresh: Default::default(), kept: Vec::new() };
-        for (dot, entry) in cell.into_iter().flat_map(CellRef::entries) {
-            if !base.contains(dot) {
-                listed.fresh.push((dot, entry.clone()));
-            } else if coverage != Coverage::Difference || !entry.is_single_writer() {
-                listed.kept.push(dot);
-            }
-        }
-        listed
     }
 }

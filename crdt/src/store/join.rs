@@ -24,7 +24,6 @@ use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
 use crate::replica::ReplicaId;
 use crate::store::{Commit, IndexUpdate, Store};
-use crate::version_vector::Ahead;
 use crate::view::{CellKey, CellValue};
 
 /// Why a valid delta cannot be joined now. Nothing was changed.
@@ -175,17 +174,18 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             let Dot { replica, seq } = piece.dot;
             return Err(JoinError::RepeatedDot { replica, seq });
         }
-        let cells = delta.parts.iter().flat_map(|part| &part.cells);
-        for (key, dot) in cells.flat_map(|cell| {
+        let mut fresh = delta.parts.iter().flat_map(|part| &part.cells).flat_map(|cell| {
             let named = cell.fresh.iter().filter(|(_, entry)| !matches!(entry, Entry::Reset(_)));
-            named.map(move |(dot, _)| (&cell.key, *dot))
-        }) {
-            let elsewhere = |other: &K| other != key && self.holds(other, dot);
-            if self.index.keys_of(Ahead::one(dot)).any(elsewhere) {
-                return Err(JoinError::RepeatedDot { replica: dot.replica, seq: dot.seq });
-            }
+            named.map(move |(dot, _)| (*dot, &cell.key))
+        });
+        let is_repeated = |(dot, key): &(Dot, &K)| {
+            let mut elsewhere = self.index.keys_at(*dot).iter().filter(|other| other != key);
+            elsewhere.any(|other| self.holds(other, *dot))
+        };
+        match fresh.find(is_repeated) {
+            Some((Dot { replica, seq }, _)) => Err(JoinError::RepeatedDot { replica, seq }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn holds(&self, key: &K, dot: Dot) -> bool {
@@ -210,10 +210,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.view.context.join(&part.range, &part.upto);
         }
         // By the index as it is now: cells that are joined get their rows at the end.
-        let gained = self.gained_unlisted(&part);
-        for cell in part.cells.iter().chain(&gained) {
+        let mut gained = self.gained_unlisted(&part);
+        let mut listed = std::mem::take(&mut part.cells);
+        for cell in listed.iter_mut().chain(&mut gained) {
             self.join_cell(cell, &part, index, commit);
         }
+        part.cells = listed;
         if part.coverage == Coverage::Complete {
             self.join_absent(&part, index, commit);
         }
@@ -236,7 +238,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     fn join_cell(
         &mut self,
-        sent: &DeltaCell<K, V>,
+        sent: &mut DeltaCell<K, V>,
         Part { upto, coverage, .. }: &Part<K, V>,
         index: &mut IndexUpdate<K>,
         commit: &mut Commit<K>,
@@ -294,8 +296,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let own = self.view.cells.range(start, end).map(|(key, _)| key);
         let absent: Vec<K> = own.filter(|key| !is_listed(key)).cloned().collect();
         for key in absent {
-            let nothing = DeltaCell { key, fresh: SmallVec::new(), kept: Vec::new() };
-            self.join_cell(&nothing, part, index, commit);
+            let mut nothing = DeltaCell { key, fresh: SmallVec::new(), kept: Vec::new() };
+            self.join_cell(&mut nothing, part, index, commit);
         }
     }
 

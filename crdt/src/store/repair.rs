@@ -39,7 +39,6 @@ use crate::entry::{Entry, Reset};
 use crate::planted::{Bug, planted};
 use crate::range_tombstone::RangeTombstone;
 use crate::replica::ReplicaId;
-use crate::version_vector::Ahead;
 use crate::view::{CellKey, CellValue};
 
 /// What a replica knows of some cells; see [`Store::testimony`].
@@ -264,9 +263,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// told what they had removed: as if they had been collected.
     fn settle_lost(&mut self, lost: Vec<(Dot, K)>, index: &mut IndexUpdate<K>) {
         for (dot, key) in lost {
-            if self.holds(&key, dot) {
-                index.born.retain(|row| row.0 != dot || row.1 != key);
-            } else {
+            if !self.holds(&key, dot) {
                 self.horizon.advance(dot.replica, dot.seq);
                 index.died.push((dot, key));
             }
@@ -335,7 +332,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// Whether another cell holds `dot`. Resets share their dot.
     fn is_elsewhere(&self, key: &K, dot: Dot, entry: &Entry<V>) -> bool {
-        let mut keys = self.index.keys_of(Ahead::one(dot));
+        let mut keys = self.index.keys_at(dot).iter();
         !matches!(entry, Entry::Reset(_))
             && keys.any(|other| other != key && self.holds(other, dot))
     }

@@ -8,29 +8,44 @@
 use thiserror::Error;
 
 use super::weight::cell_bytes;
-use super::{decoded_bytes, encode_delta};
+use super::{ahead, decoded_bytes, encode_delta};
 use crate::context::Context;
 use crate::delta::Delta;
-use crate::delta_cell::DeltaCell;
 use crate::entry::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::limits::Limits;
 use crate::path::Key;
-use crate::store::Store;
+use crate::store::{Listed, Store};
 use crate::value::Value;
 
 /// A receiver takes a delta that costs at most so many times the limit of its bytes, once decoded.
 const DECODED_SHARE: u64 = 3;
 
-/// A delta, ready to be sent.
+/// A delta that a receiver takes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Extract {
-    /// The encoded delta.
-    pub bytes: Vec<u8>,
     /// What the receiver has at the least once it has applied it.
     pub reach: Context<Key>,
     /// The delta itself.
     pub delta: Delta<Key, Value>,
+    /// Its bytes, where they had to be counted to know that it fits.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Extract {
+    fn new(delta: Delta<Key, Value>, bytes: Option<Vec<u8>>) -> Self {
+        Self { reach: delta.reach(), delta, bytes }
+    }
+
+    /// The encoded delta.
+    pub fn bytes(&mut self) -> &[u8] {
+        self.bytes.get_or_insert_with(|| encode_delta(&self.delta))
+    }
+
+    /// The encoded delta.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes.unwrap_or_else(|| encode_delta(&self.delta))
+    }
 }
 
 /// Not even one cell, or the deletions at one key, fit into a delta. Nothing was changed.
@@ -55,7 +70,7 @@ pub fn extract(
     fingerprint: impl FnOnce() -> Option<Fingerprint>,
 ) -> Result<Option<Extract>, PlaceTooLarge> {
     let mut load = Load::default();
-    let mut delta = store.delta_while(base, |cell| load.takes(cell, limits));
+    let mut delta = store.delta_while(base, |cells| load.takes(cells, limits));
     if load.is_over {
         cut_before_cell(&mut delta, load.comfortable_cells.max(1));
     } else if !delta.is_empty()
@@ -82,14 +97,20 @@ struct Load {
 }
 
 impl Load {
-    /// Whether one more cell may fit. The first one must be tried.
-    fn takes(&mut self, cell: &DeltaCell<Key, Value>, limits: &Limits) -> bool {
-        let values = cell.fresh.iter().filter_map(|(_, entry)| match entry {
+    /// How many of some cells may fit. The first one of all must be tried.
+    fn takes(&mut self, cells: &[Listed<'_, Key, Value>], limits: &Limits) -> usize {
+        ahead::read(cells.iter().flat_map(Listed::entries).map(|(_, entry)| entry));
+        cells.iter().position(|cell| !self.takes_one(cell, limits)).unwrap_or(cells.len())
+    }
+
+    fn takes_one(&mut self, cell: &Listed<'_, Key, Value>, limits: &Limits) -> bool {
+        let fresh = || cell.fresh().map(|(_, entry)| entry);
+        let values = fresh().filter_map(|entry| match entry {
             Entry::Value { value, .. } => Some(value.as_bytes().len() as u64),
             _ => None,
         });
         self.content_bytes += cell.key.as_bytes().len() as u64 + values.sum::<u64>();
-        self.memory_bytes += cell_bytes(cell);
+        self.memory_bytes += cell_bytes(cell.key, fresh(), cell.kept().count());
         let wire_limit = limits.delta_bytes as u64;
         let memory_limit = wire_limit.saturating_mul(DECODED_SHARE);
         let is_full = self.cells >= limits.cells_per_delta || self.memory_bytes > memory_limit;
@@ -124,11 +145,14 @@ pub fn fit(
         let limit_bytes = limits.delta_bytes;
         let mut weight = weight(&delta, 0);
         if weight <= limit_bytes && tombstones <= limits.range_tombstones_per_delta {
+            // On the wire nothing takes more than decoded.
+            if decoded_bytes(&delta) <= limit_bytes as u64 {
+                return Ok(Some(Extract::new(delta, None)));
+            }
             let bytes = encode_delta(&delta);
             weight = self::weight(&delta, bytes.len());
             if weight <= limit_bytes {
-                let reach = delta.reach();
-                return Ok(Some(Extract { bytes, reach, delta }));
+                return Ok(Some(Extract::new(delta, Some(bytes))));
             }
         }
         // A little less than the share that would just fit, if it is the bytes that are too many.

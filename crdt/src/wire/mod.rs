@@ -19,6 +19,7 @@
 //! The format is written down byte by byte in `docs/wire-format.md`. Idea: column layout and run
 //! lengths as in Parquet and ORC, restarts in front-coded keys as in LevelDB; each file names its own.
 
+mod ahead;
 mod bounds;
 mod cells;
 mod columns;

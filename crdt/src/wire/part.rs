@@ -1,5 +1,6 @@
 //! One part of a delta: flags, vectors, range, range tombstones, cells.
 
+use super::ahead;
 use super::bounds::{
     Bounds, HAS_END, HAS_START, put_range_tombstones, range_flags, read_range_tombstones,
 };
@@ -33,7 +34,7 @@ pub(super) fn part_to_bytes(
 ) -> Vec<u8> {
     let mut columns = ColumnsWriter::new(1 << FIRST_COLUMN_SHIFT);
     let mut cells = CellWriter::new(&part.base, part.coverage);
-    part.cells.iter().for_each(|cell| cells.put(dictionary, cell));
+    ahead::cells(&part.cells).for_each(|cell| cells.put(dictionary, cell));
     cells.finish(&mut columns);
     let tombstones = &part.range_tombstones;
     let tombstone_flag = if tombstones.is_empty() { 0 } else { HAS_RANGE_TOMBSTONES };

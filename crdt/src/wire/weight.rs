@@ -8,6 +8,7 @@
 //! The costs are part of the format: the same on every platform, so that all replicas agree on what
 //! is too heavy. They are the sizes of the types on a 64-bit platform plus what an allocation costs.
 
+use super::ahead;
 use super::error::DecodeError;
 use super::varint::wide;
 use crate::delta::{Delta, Part};
@@ -128,16 +129,28 @@ pub fn decoded_bytes(delta: &Delta<Key, Value>) -> u64 {
 fn part_bytes(part: &Part<Key, Value>) -> u64 {
     let vectors = vector_bytes(&part.base) + vector_bytes(&part.upto);
     let tombstones: u64 = part.range_tombstones.iter().map(range_tombstone_bytes).sum();
-    let cells: u64 = part.cells.iter().map(cell_bytes).sum();
+    let listed = |cell: &DeltaCell<Key, Value>| {
+        let fresh = cell.fresh.iter().map(|(_, entry)| entry);
+        cell_bytes(&cell.key, fresh, cell.kept.len())
+    };
+    let cells: u64 = ahead::cells(&part.cells).map(listed).sum();
     PART_BYTES + range_bytes(&part.range) + vectors + tombstones + cells
 }
 
-pub(super) fn cell_bytes(cell: &DeltaCell<Key, Value>) -> u64 {
-    let entries: u64 = cell.fresh.iter().map(|(_, entry)| entry_bytes(entry)).sum();
+pub(super) fn cell_bytes<'e>(
+    key: &Key,
+    fresh: impl Iterator<Item = &'e Entry<Value>>,
+    kept: usize,
+) -> u64 {
+    let (mut dots, mut entries) = (0, 0);
+    for entry in fresh {
+        dots += 1;
+        entries += entry_bytes(entry);
+    }
     CELL_BYTES
-        + content_bytes(cell.key.as_bytes().len())
-        + wide(cell.fresh.len().saturating_sub(1)) * FURTHER_DOT_BYTES
-        + wide(cell.kept.len()) * KEPT_DOT_BYTES
+        + content_bytes(key.as_bytes().len())
+        + u64::saturating_sub(dots, 1) * FURTHER_DOT_BYTES
+        + wide(kept) * KEPT_DOT_BYTES
         + entries
 }
 

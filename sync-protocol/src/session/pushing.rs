@@ -25,6 +25,9 @@ pub(super) const REFERS: u64 = 2;
 /// A delta of more cells does not fit into one frame in between, or gains nothing by referring.
 const MOST_CELLS_IN_ORDER: usize = 1_024;
 
+/// Vectors of so many components may be shorter than what they differ by from others.
+const FEW_WRITERS: usize = 16;
+
 /// What is owed to the peer.
 #[derive(Debug, Default)]
 pub(crate) struct Pushing {
@@ -208,20 +211,20 @@ impl Session {
 
     /// Sends a delta; a small one as what it differs by from what the peer was told last, so that its
     /// bytes do not grow with the number of writers.
-    fn send(&mut self, id: u64, extract: Extract) {
+    fn send(&mut self, id: u64, mut extract: Extract) {
         self.knowledge.sent(&extract.reach);
         let refers = self.peer().is_some_and(|peer| peer.features & REFERS != 0);
         let told = self.knowledge.told().and_then(Context::uniform).filter(|_| refers);
         let is_small = extract.delta.cell_count() <= MOST_CELLS_IN_ORDER;
         if let Some(told) = told.filter(|_| is_small) {
             let payload = encode_delta_after(&extract.delta, told);
-            if payload.len() < extract.bytes.len()
-                && self.outbox.delta_in_order(&Message::Delta { id, payload })
-            {
+            // To write all vectors out, only to find that they are longer, would cost more than the rest.
+            let is_shorter = told.len() > FEW_WRITERS || payload.len() < extract.bytes().len();
+            if is_shorter && self.outbox.delta_in_order(&Message::Delta { id, payload }) {
                 return;
             }
         }
-        self.outbox.delta(&Message::Delta { id, payload: extract.bytes });
+        self.outbox.delta(&Message::Delta { id, payload: extract.into_bytes() });
     }
 
     /// Tells the peer what is here, where that is due and of use.
