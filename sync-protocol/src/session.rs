@@ -185,7 +185,7 @@ impl Session {
     /// The last [`Output::Repair`] was given to the store, and what that has changed is durable.
     pub fn repaired(&mut self, repaired: &Repaired, store: &Store, now_ms: u64) {
         self.turn(store, now_ms, |session| {
-            session.take_repaired(repaired);
+            session.take_repaired(repaired, store);
             Ok(())
         });
     }

@@ -242,6 +242,27 @@ fn a_peer_that_takes_no_part_is_believed_by_its_fingerprint() {
 }
 
 #[test]
+fn a_repair_that_takes_a_while_is_known_to_be_done_at_once() {
+    // Which of the two probes depends on their fingerprints.
+    for key in (20..40).filter(|key| key % 3 != 1) {
+        let mut net = pair_with_removals();
+        net.sites[0].write(200, &format!("this time {key}"));
+        let link = net.connect(0, 1);
+        net.cut(link);
+        damage(&mut net.sites[0], key);
+        assert_eq!(scrub(&mut net.sites[0]), 1);
+        let link = net.connect_stalled(0, 1);
+        net.end(link, 0).is_repair_stalled = true;
+        (0..2).for_each(|side| net.end(link, side).is_stalled = false);
+        net.run();
+        assert!(!net.sites[0].store.quarantine().is_empty());
+        net.finish_repairs(link, 0);
+        net.advance(1_000);
+        net.assert_converged_after_damage();
+    }
+}
+
+#[test]
 fn what_nobody_has_any_more_can_be_released() {
     let mut net = pair_with_removals();
     net.sites[0].store.damage_dots(&register(31), |seq| seq - 1);

@@ -118,6 +118,7 @@ impl Session {
     /// Compares the peer's fingerprint, which it took under the context that is the own one.
     pub(super) fn compare_with(&mut self, peer: Fingerprint, store: &Store) {
         if self.repairing.is_busy() {
+            self.repairing.keep(store.view().context(), peer);
             return;
         }
         let own = root_fingerprint(store);

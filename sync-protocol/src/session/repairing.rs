@@ -26,7 +26,8 @@ use rejoin_crdt::{Coverage, Fingerprint};
 use super::Session;
 use super::descent::{Compared, Descent, Findings};
 use crate::document::{
-    AuthorisedDelta, Authority, Delta, Key, KeyRange, Repaired, Store, decode_delta, encode_delta,
+    AuthorisedDelta, Authority, Context, Delta, Key, KeyRange, Repaired, Store, decode_delta,
+    encode_delta,
 };
 use crate::error::SessionError;
 use crate::message::{Kind, Message, TESTIMONY_BYTES, Told};
@@ -58,6 +59,8 @@ pub(crate) struct Repairing {
     checking: Option<Checking>,
     /// The driver has a testimony to repair by.
     applying: Option<Role>,
+    /// What the peer has said meanwhile: its fingerprint, and the context under which it took it.
+    heard: Option<(Context, Fingerprint)>,
     /// It is this side's turn to probe.
     is_due: bool,
     /// The fingerprints of both sides when they last differed: if they are still the same after an
@@ -113,6 +116,14 @@ impl Repairing {
         let is_new = self.last != Some((own, peer));
         self.last = is_new.then_some((own, peer));
         self.is_due = is_new && own < peer;
+    }
+
+    /// If something is on its way into the store, a comparison has to wait for it: the peer that has spoken may
+    /// be done already, and asks once.
+    pub(super) fn keep(&mut self, context: &Context, peer: Fingerprint) {
+        if self.applying.is_some() {
+            self.heard = Some((context.clone(), peer));
+        }
     }
 
     /// Both sides are equal.
@@ -358,7 +369,7 @@ impl Session {
     }
 
     /// What the driver was given to repair by is in the store.
-    pub(super) fn take_repaired(&mut self, repaired: &Repaired) {
+    pub(super) fn take_repaired(&mut self, repaired: &Repaired, store: &Store) {
         let Some(role) = self.repairing.applying.take() else { return };
         let (restored, removed) = (repaired.restored, repaired.removed);
         self.repairing.mended.extend(self.repairing.mending.take());
@@ -374,12 +385,18 @@ impl Session {
             self.repairing.rounds += 1;
             self.audit.hasten(self.now_ms);
         }
+        if let Some((context, peer)) = self.repairing.heard.take()
+            && context == *store.view().context()
+        {
+            self.compare_with(peer, store);
+        }
     }
 
     /// What the driver was given to repair by came too late.
     pub(super) fn forget_repair(&mut self) {
         self.repairing.applying = None;
         self.repairing.mending = None;
+        self.repairing.heard = None;
     }
 }
 

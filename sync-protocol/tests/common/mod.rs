@@ -88,6 +88,9 @@ pub(crate) struct End {
     pub(crate) is_stalled: bool,
     /// Whether a delta that is to be applied is left unanswered.
     pub(crate) is_store_stalled: bool,
+    /// Whether a repair takes until [`Net::finish_repairs`].
+    pub(crate) is_repair_stalled: bool,
+    stalled_repairs: Vec<(AuthorisedDelta, Option<AuthorisedDelta>)>,
     /// How the next delta that is to be applied is refused.
     pub(crate) refusal: Option<Refusal>,
     pub(crate) events: Vec<Event>,
@@ -157,6 +160,8 @@ impl Net {
                 inbound: Vec::new(),
                 is_stalled: self.begins_stalled,
                 is_store_stalled: false,
+                is_repair_stalled: false,
+                stalled_repairs: Vec::new(),
                 refusal: None,
                 events: Vec::new(),
                 differences: Vec::new(),
@@ -238,6 +243,15 @@ impl Net {
     pub(crate) fn status(&self, link: usize, side: usize) -> Status {
         let end = &self.links[link][side];
         end.session.status(&self.sites[end.site].store)
+    }
+
+    /// Makes the repairs that wait at one end.
+    pub(crate) fn finish_repairs(&mut self, link: usize, side: usize) {
+        self.end(link, side).is_repair_stalled = false;
+        for (cells, forks) in std::mem::take(&mut self.end(link, side).stalled_repairs) {
+            self.repair(link, side, cells, forks);
+        }
+        self.run();
     }
 
     /// Bytes that both ends of a connection have sent so far.
@@ -336,6 +350,9 @@ impl Net {
     ) {
         let now_ms = self.now_ms;
         let end = &mut self.links[link][side];
+        if end.is_repair_stalled {
+            return end.stalled_repairs.push((cells, forks));
+        }
         let store = &mut self.sites[end.site].store;
         if self.refused_repairs > 0 {
             self.refused_repairs -= 1;
