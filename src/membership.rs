@@ -27,8 +27,10 @@ impl Replica {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// A member that is being closed counts as closed here once every active member has acknowledged that.
     pub fn members(&self) -> Vec<Member> {
-        self.view().members().iter().collect()
+        self.view().members().acknowledged(&self.acknowledgements()).collect()
     }
 
     /// Makes this replica the first member of the document; whoever else wrote in it becomes a member

@@ -34,6 +34,27 @@ fn members_come_and_go() {
 }
 
 #[test]
+fn a_member_that_is_being_closed_is_closed_once_all_others_know() {
+    let (a, b) = cluster();
+    let c = Replica::in_memory();
+    a.admit(c.identity(), "oslo", None).unwrap();
+    sync(&a, &c);
+    sync(&a, &b);
+    let state_at = |replica: &Replica| {
+        let mut members = replica.members().into_iter();
+        members.find(|member| member.life == b.identity()).unwrap().state
+    };
+    a.close_member(b.identity()).unwrap();
+    assert_eq!(state_at(&a), MemberState::Closing);
+    sync(&a, &c);
+    assert_eq!(state_at(&c), MemberState::Closing, "for all that it knows");
+    a.learn_acknowledgements(&c.acknowledgements());
+    c.learn_acknowledgements(&a.acknowledgements());
+    assert_eq!((state_at(&a), state_at(&c)), (MemberState::Closed, MemberState::Closed));
+    assert_eq!(state_at(&b), MemberState::Active, "it has not heard of it");
+}
+
+#[test]
 fn a_reset_of_a_closed_member_that_goes_on_counting_is_not_forgotten() {
     let (a, b) = cluster();
     b.transact(|tx| tx.counter("visits").add(9)).unwrap();

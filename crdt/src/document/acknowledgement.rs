@@ -90,8 +90,7 @@ impl Members<'_> {
         let actives = counted.clone();
         let (mut ended, mut closed) = (VersionVector::new(), VersionVector::new());
         for leaving in members.iter().filter(|member| member.state != MemberState::Active) {
-            let news = self.state_dots(leaving.life);
-            if actives.iter().all(|(_, seen)| news.iter().all(|dot| seen.contains(*dot))) {
+            if self.is_known_to(&actives, leaving.life) {
                 let last = actives.iter().map(|(_, seen)| seen.seq(leaving.life)).max();
                 let is_gone = leaving.state == MemberState::Retired;
                 let into = if is_gone { &mut ended } else { &mut closed };
@@ -101,6 +100,25 @@ impl Members<'_> {
             }
         }
         Some(Stability::new(counted, ended).with_closed(&closed))
+    }
+
+    /// The members, those that are being closed as closed if every active member is known to have heard of it.
+    pub fn acknowledged(self, acknowledged: &Acknowledgements) -> impl Iterator<Item = Member> {
+        let seen_by = |life: ReplicaId| acknowledged.of(life).cloned().unwrap_or_default();
+        let active = self.iter().filter(|member| member.state == MemberState::Active);
+        let actives: Vec<_> = active.map(|member| (member.life, seen_by(member.life))).collect();
+        self.iter().map(move |mut member| {
+            if member.state == MemberState::Closing && self.is_known_to(&actives, member.life) {
+                member.state = MemberState::Closed;
+            }
+            member
+        })
+    }
+
+    /// Whether these have seen everything that the list says of the state of `life`.
+    fn is_known_to(self, actives: &[(ReplicaId, VersionVector)], life: ReplicaId) -> bool {
+        let news = self.state_dots(life);
+        actives.iter().all(|(_, seen)| news.iter().all(|dot| seen.contains(*dot)))
     }
 
     /// The active members who have not acknowledged all of `own`, each with the number of changes that

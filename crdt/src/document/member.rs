@@ -38,7 +38,8 @@ pub enum MemberState {
     Active,
     /// It is to be closed: it writes no member-only type any more.
     Closing,
-    /// Every active member knows that it is closed.
+    /// Every active member knows that it is to be closed. Nothing writes that: it follows from what they have
+    /// acknowledged.
     Closed,
     /// It is gone for good.
     Retired,
