@@ -21,7 +21,8 @@ const ROUNDS_PER_COLLECTION: u32 = 5;
 /// How many cells are scrubbed under one lock: a fraction of a millisecond.
 const SCRUBBED_AT_ONCE: usize = 200;
 
-/// How many cells are scrubbed in a round: a million takes three minutes, and about 1 % of a core.
+/// How many cells are scrubbed in a round: a million takes 200 s, and a fraction of a percent of a core
+/// (`docs/scaling.md`).
 const SCRUBBED_PER_ROUND: usize = 10_000;
 
 /// Keeps the links and the replica of a network in order, for as long as it lives.
