@@ -9,7 +9,9 @@ fn key(row: u64) -> Key {
 
 /// How many dots audits have brought back at the first link of a node.
 fn repaired(network: &Network) -> u64 {
-    network.links()[0].session.as_ref().map_or(0, |session| session.repaired_dots)
+    let links = network.links();
+    let session = links.first().and_then(|link| link.session.as_ref());
+    session.map_or(0, |session| session.repaired_dots)
 }
 
 fn is_whole(network: &Network) -> bool {

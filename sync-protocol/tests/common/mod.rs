@@ -246,6 +246,7 @@ impl Net {
     }
 
     /// Makes the repairs that wait at one end.
+    #[cfg(feature = "planted")]
     pub(crate) fn finish_repairs(&mut self, link: usize, side: usize) {
         self.end(link, side).is_repair_stalled = false;
         for (cells, forks) in std::mem::take(&mut self.end(link, side).stalled_repairs) {
