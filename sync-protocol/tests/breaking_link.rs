@@ -2,9 +2,10 @@
 
 use rejoin_crdt::value::Value;
 use rejoin_crdt::{Hlc, Transaction};
-use rejoin_sync::Breaks;
+use rejoin_sync::{Breaks, Config, Kind, MessageError, Output, Session, SessionError};
 
-use crate::common::{Net, Site, register};
+use crate::common::raw::{self, Hello};
+use crate::common::{CLUSTER, Net, Site, register};
 
 /// How much a connection carries, both directions together, before it breaks.
 const CARRIED_BYTES: usize = 300 << 10;
@@ -107,4 +108,36 @@ fn over_a_connection_that_holds_a_transaction_comes_as_one() {
     let link = net.connect(0, 1);
     net.assert_converged();
     assert_eq!(net.end(link, 1).applied(), 1);
+}
+
+/// What answers a pull whose body is this: the length of the delta; `Err` if the session ends.
+fn answer_to(pull: &[u8]) -> Result<usize, SessionError> {
+    let net = unequal_pair(100 << 10);
+    let store = &net.sites[0].store;
+    let mut config = Config::new(CLUSTER);
+    config.checksum = false;
+    let mut session = Session::new(config, store, 0);
+    let stream = [Hello::default().stream(), raw::frame(2, pull)].concat();
+    session.handle_bytes(&stream, store, 0)?;
+    let sent = std::iter::from_fn(|| session.poll_output());
+    let len = |output| match output {
+        Output::Send(bytes) if bytes[0] & 0x3f == raw::DELTA => bytes.len(),
+        _ => 0,
+    };
+    Ok(sent.map(len).sum())
+}
+
+#[test]
+fn a_pull_says_how_much_suits_it() {
+    let everything = answer_to(&[0x92, 1, 0xc0]).unwrap();
+    assert!(everything > 100 << 10, "{everything} bytes");
+    let little = answer_to(&[0x93, 1, 0xc0, 0xcd, 0x13, 0x88]).unwrap();
+    assert!((3_000..5_000 + 16).contains(&little), "{little} bytes");
+    let least = answer_to(&[0x93, 1, 0xc0, 0]).unwrap();
+    assert!((100..1_100).contains(&least), "{least} bytes, which bring something");
+    // More elements belong to a later version; loose bytes to none.
+    assert_eq!(answer_to(&[0x94, 1, 0xc0, 0xcd, 0x13, 0x88, 0xc3]), Ok(little));
+    let loose = answer_to(&[0x93, 1, 0xc0, 0xcd, 0x13, 0x88, 0xc3]);
+    let error = MessageError::Excess { excess_bytes: 1 };
+    assert_eq!(loose, Err(SessionError::Message { kind: Kind::Pull, error }));
 }
