@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 pub use collection::Collected;
-pub(crate) use difference::Listed;
+pub use difference::Listed;
 pub use fork::Fork;
 pub use join::JoinError;
 pub use repair::{RepairError, Repaired, Testimony};

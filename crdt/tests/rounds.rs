@@ -32,8 +32,9 @@ fn small(delta_bytes: usize) -> Limits {
 
 fn rounds(from: &Store<Key, Value>, to: &mut Store<Key, Value>, limits: &Limits) -> Vec<Extract> {
     let mut rounds = Vec::new();
-    while let Some(extract) = wire::extract(from, to.view().context(), limits, || None).unwrap() {
-        let delta = wire::decode_delta(&extract.bytes, limits).unwrap();
+    while let Some(mut extract) = wire::extract(from, to.view().context(), limits, || None).unwrap()
+    {
+        let delta = wire::decode_delta(extract.bytes(), limits).unwrap();
         let delta = delta.validate(limits).unwrap().authorise(&Authority::Full).unwrap();
         to.join(delta, None).unwrap();
         assert_eq!(to.view().context().joined(&extract.reach), *to.view().context());
@@ -88,13 +89,14 @@ fn a_delta_says_nothing_of_the_keys_from_the_first_cell_on_that_is_not_taken() {
     let mut from = Store::new();
     write(&mut from, 0..1_000, 1);
     let mut asked = 0;
-    let delta = from.delta_while(&Context::default(), |_| {
-        asked += 1;
-        asked <= 10
+    let delta = from.delta_while(&Context::default(), |cells| {
+        let taken = cells.iter().take_while(|cell| *cell.key < key(10)).count();
+        asked += cells.len();
+        taken
     });
-    assert_eq!((asked, delta.cell_count(), delta.parts.len()), (11, 10, 1));
+    assert!(asked < 100 && (delta.cell_count(), delta.parts.len()) == (10, 1));
     assert_eq!(delta.parts[0].range, KeyRange::new(None, Some(key(10))));
-    let nothing = from.delta_while(&Context::default(), |_| false);
+    let nothing = from.delta_while(&Context::default(), |_| 0);
     assert_eq!(nothing.parts[0].range, KeyRange::new(None, Some(key(0))));
 }
 

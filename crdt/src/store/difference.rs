@@ -33,8 +33,9 @@ const BLOCK_CELLS: usize = 32;
 
 /// What a delta says of a cell, before it is copied.
 #[derive(Debug)]
-pub(crate) struct Listed<'a, K, V> {
-    pub(crate) key: &'a K,
+pub struct Listed<'a, K, V> {
+    /// Its key.
+    pub key: &'a K,
     cell: Option<CellRef<'a, V>>,
     base: &'a VersionVector,
     coverage: Coverage,
@@ -42,15 +43,14 @@ pub(crate) struct Listed<'a, K, V> {
 
 impl<'a, K: Clone, V: Clone> Listed<'a, K, V> {
     /// The dots outside the base.
-    pub(crate) fn fresh(&self) -> impl Iterator<Item = (Dot, &'a Entry<V>)> {
+    pub fn fresh(&self) -> impl Iterator<Item = (Dot, &'a Entry<V>)> {
         self.entries().filter(|(dot, _)| !self.base.contains(*dot))
     }
 
     /// The dots inside the base that are named.
-    pub(crate) fn kept(&self) -> impl Iterator<Item = Dot> {
-        let is_named = |entry: &Entry<V>| {
-            self.coverage != Coverage::Difference || !entry.is_single_writer()
-        };
+    pub fn kept(&self) -> impl Iterator<Item = Dot> {
+        let is_named =
+            |entry: &Entry<V>| self.coverage != Coverage::Difference || !entry.is_single_writer();
         let kept = self.entries().filter(move |(dot, e)| self.base.contains(*dot) && is_named(e));
         kept.map(|(dot, _)| dot)
     }
@@ -84,7 +84,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// the next few cells it takes, and from the first one on that it does not take, nothing is said of any key. Nothing is said
     /// of what is [withheld](Self::withholds), either. Costs what is taken, and the list of the keys where the
     /// index names them.
-    pub(crate) fn delta_while(
+    pub fn delta_while(
         &self,
         base: &Context<K>,
         mut takes: impl FnMut(&[Listed<'_, K, V>]) -> usize,
@@ -202,7 +202,9 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let part = |(range, base): (KeyRange<K>, &VersionVector)| {
             let mut raised = base.clone();
             raised.advance(replica, upto);
-            self.part(range, base.clone(), raised, Coverage::Difference, &[], &mut |cells| cells.len())
+            self.part(range, base.clone(), raised, Coverage::Difference, &[], &mut |cells| {
+                cells.len()
+            })
         };
         let parts = self.view.context.segments_in(&full).map(part).collect();
         Delta { parts, horizon: VersionVector::new(), fingerprint: None }
