@@ -105,6 +105,9 @@ pub struct Status {
     /// memory. It forgets no removals then, and claims no completeness, until an audit finds it equal to
     /// another one.
     pub suspect: bool,
+    /// Removals that are remembered for those who may not have them yet: the cells that hold any, and the
+    /// deletions of subtrees. [`Replica::collect`] forgets them.
+    pub removals: usize,
     /// Ranges that were damaged in memory and are not repaired yet: an alarm.
     pub quarantined: usize,
     /// Changes of former members to member-only types that arrived after the news that they had left
@@ -560,6 +563,7 @@ impl Replica {
             writers: cells.context().floor().len(),
             crowded,
             suspect: document.store().is_suspect(),
+            removals: document.store().removal_count(),
             quarantined: document.store().quarantine().len(),
             late_writes: document.late_write_count(),
             suspect_stamps: document.suspect_stamps(),

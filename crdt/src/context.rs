@@ -105,7 +105,7 @@ impl<K: Ord + Clone> Context<K> {
     }
 
     /// The number of distinct version vectors.
-    pub(crate) fn vector_count(&self) -> usize {
+    pub fn vector_count(&self) -> usize {
         let mut distinct: Vec<&VersionVector> = Vec::new();
         for Segment { vector, .. } in &self.segments {
             if !distinct.contains(&vector) {

@@ -66,6 +66,8 @@ pub enum Bug {
     HorizonNotInherited,
     /// What a listing does not name is removed, whether its sender has seen it or not.
     ListingRemovesUnseen,
+    /// Nothing is forgotten, whoever has acknowledged it.
+    RemovalsKept,
     /// A reset goes although its owners may still write, or have written, without having seen it.
     ResetCollectedWithoutItsOwner,
     /// Members of whom nothing was heard are not waited for.
@@ -102,6 +104,8 @@ pub enum Bug {
     HashOrderOnWire,
     /// Room is made for as many components as a version vector says it has, before that is checked.
     ReservedBeforeChecked,
+    /// However much waits for its base already, a push waits, too.
+    PushesHeldWithoutBound,
     /// A sketch is read although not everything has come out of it.
     SketchHalfRead,
     /// A session that begins again does not ask for what the last one has asked for.
@@ -149,11 +153,13 @@ impl Bug {
         Self::ResolutionSupersedesEverything,
     ];
 
-    /// The planted bugs that need whole replicas to be noticed: members, backups, liars, failing memory, and
-    /// documents large enough for a sketch.
-    pub const REPLICA: [Self; 7] = [
+    /// The planted bugs that need whole replicas to be noticed: members, backups, liars, failing memory,
+    /// bounds, and documents large enough for a sketch.
+    pub const REPLICA: [Self; 9] = [
         Self::StabilityOfThoseHeardOnly,
         Self::MemberOnlyWrittenByGuest,
+        Self::RemovalsKept,
+        Self::PushesHeldWithoutBound,
         Self::RestoreKeepsId,
         Self::KnownDotsReplaced,
         Self::DamageTrusted,

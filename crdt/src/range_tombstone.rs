@@ -116,6 +116,11 @@ impl<K: Ord + Clone> RangeTombstones<K> {
         dots.flat_map(|(_, pieces)| pieces).filter_map(|piece| piece.cut_to(range))
     }
 
+    /// How many deletions there are, each in one piece or more.
+    pub(crate) fn count(&self) -> usize {
+        self.by_dot.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &RangeTombstone<K>> + '_ {
         self.by_dot.values().flatten()
     }

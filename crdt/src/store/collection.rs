@@ -115,7 +115,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         removal_beats_write: impl Fn(&K) -> bool,
     ) -> Collected<K> {
         let mut collected = Collected::default();
-        if self.is_suspect {
+        if self.is_suspect || planted(Bug::RemovalsKept) {
             return collected;
         }
         let Some(own) = self.view.context.uniform() else { return collected };
@@ -145,6 +145,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.finish(index, &collected.commit);
         }
         collected
+    }
+
+    /// How many removals are remembered: the cells that hold any, and the range tombstones.
+    pub fn removal_count(&self) -> usize {
+        self.removals.len() + self.range_tombstones.count()
     }
 
     /// Takes removals out of a cell, and notes in the horizon that they were here.

@@ -13,6 +13,7 @@
 //! switched off in each history, since a history in which everything fails shows little else.
 
 mod absence;
+mod bound;
 mod clock;
 mod disk;
 mod fault;
@@ -100,6 +101,8 @@ pub struct Faults {
     burnt: BTreeSet<Dot>,
     /// Changes that nobody had any more when the last disk with them was lost.
     excused: BTreeSet<Dot>,
+    /// How many liars have told something that was true.
+    strangers: usize,
     /// Lives that nobody goes on with.
     dead: BTreeSet<ReplicaId>,
     tally: Tally,
@@ -150,6 +153,7 @@ impl Faults {
             used: BTreeSet::new(),
             burnt: BTreeSet::new(),
             excused: BTreeSet::new(),
+            strangers: 0,
             dead: BTreeSet::new(),
             tally: Tally { histories: 1, ..Tally::default() },
             rng,
@@ -223,6 +227,7 @@ impl Faults {
         self.become_equal()?;
         (0..self.machines.len()).try_for_each(|at| self.collect(at))?;
         self.become_equal()?;
+        self.check_remains()?;
         for wire in &mut self.wires {
             wire.hang_up(&mut self.tally.marks);
         }
@@ -331,6 +336,7 @@ impl Faults {
         let quarantine = &self.machines[at].quarantine;
         let compared = self.judge.compare_view(index, &replica.view(), quarantine);
         compared.or_else(|what| self.fail(at, what))?;
+        self.check_bounds(at)?;
         // It walks over the whole document: the larger that is, the less often.
         let is_due = self.bulk == 0 || self.rng.u32(..self.bulk) < 44;
         if is_due

@@ -179,6 +179,8 @@ pub enum Symptom {
     Lied,
     /// A healthy disk does not open, or does not take a write.
     Storage,
+    /// Something is kept beyond its bound.
+    Unbounded,
 }
 
 /// A difference to the oracle.

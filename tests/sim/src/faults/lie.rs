@@ -61,6 +61,7 @@ impl Faults {
             _ => self.forge(&replica),
         };
         let Some(Piece { bytes, brings }) = piece else { return Ok(()) };
+        self.strangers += usize::from(brings.is_some());
         let before = Found::at(&replica);
         let error = self.listen(at, &replica, &bytes)?;
         if replica.identity() != before.identity {

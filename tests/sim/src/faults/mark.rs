@@ -106,10 +106,14 @@ marks! {
     ProvedEqual,
     /// A pushed delta waited for its base.
     Held,
+    /// A pushed delta did not wait any longer, for there was no room or its time was over.
+    HeldDropped,
     /// A peer connected that had not seen what was collected.
     BelowHorizon,
     /// Something was collected.
     Collected,
+    /// All that may be forgotten was, after everything had ended.
+    AllForgotten,
     /// A collection waited for somebody.
     CollectionWaits,
     /// A site that is no active member was refused a member-only type.

@@ -33,13 +33,15 @@ impl Faults {
         let is_trusted = !self.machines[at].quarantine.iter().any(|range| range.contains(&key));
         // What was never summed has nothing that it could differ from.
         replica.view().cells().fingerprint(&KeyRange::full());
-        let Ok(flipped) = Value::from_serialize(&self.rng.u64(..)) else { return Ok(()) };
+        // Never twice the same: two who are damaged in the same way cannot tell it from what is right.
+        let noise = self.rng.u64(1..1 << 40);
+        let Ok(flipped) = Value::from_serialize(&noise) else { return Ok(()) };
         if !is_trusted || !changes(&replica, &key) {
             return Ok(());
         }
         replica.damage(&key, |entry| match entry {
             Entry::Value { value, .. } => value.clone_from(&flipped),
-            Entry::Slot(slot) => slot.inc ^= 1 << 20,
+            Entry::Slot(slot) => slot.inc += noise,
             _ => {}
         });
         let found = scrub(&replica);

@@ -97,6 +97,7 @@ impl Faults {
         match event {
             Event::Equal { .. } => self.reach(Mark::ProvedEqual),
             Event::Held { .. } => self.reach(Mark::Held),
+            Event::HeldDropped { .. } => self.reach(Mark::HeldDropped),
             Event::AuditMismatch { .. } if self.wires[wire].is_doubtful => {}
             Event::AuditMismatch { .. } => {
                 let what = "I11: a session found equal contexts and different states";

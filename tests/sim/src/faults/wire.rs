@@ -10,6 +10,9 @@ use super::mark::{Mark, Marks};
 /// A *want* that asks for everything is no longer than this.
 const LONGEST_REFUSAL_BYTES: u64 = 16;
 
+/// What the pushes that wait for their base may take: so little that there is not always room.
+pub(super) const HOLD_BYTES: u64 = 4_096;
+
 /// The place of a connection between two machines, and the sessions at both ends while it is up.
 pub(super) struct Wire {
     pub(super) machines: [usize; 2],
@@ -81,5 +84,6 @@ pub(super) fn config(seed: u64, cells_per_delta: usize) -> Config {
     // Within the time of a small history.
     (config.times.hello_ms, config.times.pull_ms, config.times.ping_ms) = (2_000, 4_000, 1_000);
     (config.times.audit_ms, config.times.tell_ms) = (3_000, 300);
+    config.bounds.hold_bytes = HOLD_BYTES;
     config
 }
