@@ -33,11 +33,11 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
-use rejoin::{Dot, KeyRange, ReplicaId, planted};
+use rejoin::{Dot, KeyRange, ReplicaId, Status, planted};
 use rejoin_storage::{FaultPlan, FaultyDisk};
 
 use crate::judge::Judge;
-use crate::replay::{Fault, HEALING, Lane, PLACES, Replay, SITES, WEATHER, generator};
+use crate::replay::{Fault, HASTE, HEALING, Lane, PLACES, Replay, SITES, WEATHER, generator};
 use crate::report::{Difference, Failure, Symptom, Tally};
 use crate::workload::universe;
 use crate::world::Shape;
@@ -91,6 +91,8 @@ pub struct Faults {
     weather: Weather,
     /// Whether the document has members.
     is_managed: bool,
+    /// Whether members are retired that may still write; then nobody collects.
+    is_hasty: bool,
     /// How many registers the document has that nobody looks at.
     bulk: u32,
     /// Which machine writes under each life.
@@ -148,6 +150,7 @@ impl Faults {
             judge: Judge::new(0, places),
             weather,
             is_managed,
+            is_hasty: bulk == 0 && !is_crowded && generator(seed, HASTE).u8(..10) == 0,
             bulk,
             owners: BTreeMap::new(),
             used: BTreeSet::new(),
@@ -326,9 +329,12 @@ impl Faults {
             return self.fail(at, Symptom::Lost.says("the context of a running replica went back"));
         }
         machine.known = context;
-        let stamps = replica.status().suspect_stamps;
-        if stamps > std::mem::replace(&mut machine.suspect_stamps, stamps) {
+        let Status { suspect_stamps, late_writes, .. } = replica.status();
+        if suspect_stamps > std::mem::replace(&mut machine.suspect_stamps, suspect_stamps) {
             self.tally.marks.reach(Mark::ClockSuspect);
+        }
+        if late_writes > std::mem::replace(&mut machine.late_writes, late_writes) {
+            self.tally.marks.reach(Mark::LateWrite);
         }
         let index = machine.index;
         self.judge.believe(index, &machine.known);

@@ -148,6 +148,7 @@ pub(crate) const PLACES: u64 = u64::MAX;
 pub(crate) const SITES: u64 = u64::MAX - 1;
 pub(crate) const WEATHER: u64 = u64::MAX - 2;
 pub(crate) const HEALING: u64 = u64::MAX - 3;
+pub(crate) const HASTE: u64 = u64::MAX - 4;
 
 /// The generator of one step, or of one thing beside the steps.
 pub(crate) fn generator(seed: u64, part: u64) -> Rng {

@@ -42,7 +42,7 @@ impl Faults {
             let context = &self.machines[at].known;
             let is_whole = context.uniform().is_some() && !replica.status().suspect;
             let is_active = |member: &Member| member.state == MemberState::Active;
-            let may_collect = is_whole && replica.members().iter().any(is_active);
+            let may_collect = is_whole && !self.is_hasty && replica.members().iter().any(is_active);
             if may_collect && replica.stalled().is_empty() {
                 let removals = replica.status().removals;
                 let checked = check_removals(&replica.view(), removals);

@@ -59,7 +59,7 @@ impl Faults {
     fn disconnect(&mut self, at: usize) {
         let machine = &mut self.machines[at];
         machine.stopped_ms = rejoin::Environment::now_ms(&machine.clock);
-        machine.suspect_stamps = 0;
+        (machine.suspect_stamps, machine.late_writes) = (0, 0);
         machine.quarantine.clear();
         for wire in self.wires.iter_mut().filter(|wire| wire.machines.contains(&at)) {
             wire.hang_up(&mut self.tally.marks);

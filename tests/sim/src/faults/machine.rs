@@ -71,6 +71,8 @@ pub(super) struct Machine {
     pub(super) stopped_ms: u64,
     /// How many suspect stamps its process has counted.
     pub(super) suspect_stamps: u64,
+    /// How many late writes.
+    pub(super) late_writes: u64,
 }
 
 impl Machine {
@@ -97,6 +99,7 @@ impl Machine {
             backup: None,
             stopped_ms: 0,
             suspect_stamps: 0,
+            late_writes: 0,
         }
     }
 

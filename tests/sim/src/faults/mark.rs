@@ -130,6 +130,8 @@ marks! {
     AdmittedAgain,
     /// A member retired.
     Retired,
+    /// A change of a former member arrived after the news that it was retired.
+    LateWrite,
     /// A member closed itself.
     Closed,
     /// A clock was set to something else.
