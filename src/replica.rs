@@ -10,6 +10,7 @@ use rejoin_crdt::document::{
     WriteError, members_range,
 };
 use rejoin_crdt::path::{IntoPath, Key};
+use rejoin_crdt::planted::{Bug, planted};
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire;
 use rejoin_crdt::{
@@ -325,7 +326,7 @@ impl Replica {
     /// context that cannot name all lives would end every session, and not only for the newest.
     fn crowd_before(&self, life: ReplicaId) -> Option<(usize, usize)> {
         let document = self.shared.document();
-        if document.store().last_seq(life) > 0 {
+        if document.store().last_seq(life) > 0 || planted(Bug::LivesUnbounded) {
             return None;
         }
         let limit = document.limits().version_vector_entries;

@@ -106,6 +106,8 @@ pub enum Bug {
     ReservedBeforeChecked,
     /// However much waits for its base already, a push waits, too.
     PushesHeldWithoutBound,
+    /// Whoever wants to write begins to, however many lives there are.
+    LivesUnbounded,
     /// A sketch is read although not everything has come out of it.
     SketchHalfRead,
     /// A session that begins again does not ask for what the last one has asked for.
@@ -188,6 +190,9 @@ impl Bug {
 
     /// The planted bugs that show only where memory is counted.
     pub const MEMORY: [Self; 1] = [Self::ReservedBeforeChecked];
+
+    /// The planted bugs that show only where more lives write than a context can name.
+    pub const LIVES: [Self; 1] = [Self::LivesUnbounded];
 
     /// The planted bugs of sessions, where connections break or are slow.
     pub const SESSION: [Self; 2] = [Self::QuestionNotRepeated, Self::OnePeerAtATime];

@@ -11,6 +11,7 @@ mod exhaustive;
 mod faults;
 mod histories;
 mod laws;
+mod lives;
 mod planted;
 mod scrub;
 mod shrinking;

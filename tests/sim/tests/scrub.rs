@@ -15,7 +15,7 @@ use rejoin_storage::{FaultPlan, FaultyDisk};
 
 /// A clock that stands, and ids in a row.
 #[derive(Debug)]
-struct Ids(AtomicU64);
+pub(crate) struct Ids(pub(crate) AtomicU64);
 
 impl Environment for Ids {
     fn now_ms(&self) -> u64 {
