@@ -108,6 +108,14 @@ pub enum Bug {
     PushesHeldWithoutBound,
     /// Whoever wants to write begins to, however many lives there are.
     LivesUnbounded,
+    /// An append completes although the disk was not asked to make it durable.
+    AcknowledgedBeforeSync,
+    /// Recovery takes the last bytes as a record, whether they check out or not.
+    TornTailAccepted,
+    /// After a crash the last reserved block is handed out again, as if nothing of it had been used.
+    SeqReusedAfterCrash,
+    /// The token of the log is not compared with the one kept outside.
+    CloneAccepted,
     /// A sketch is read although not everything has come out of it.
     SketchHalfRead,
     /// A session that begins again does not ask for what the last one has asked for.
@@ -193,6 +201,14 @@ impl Bug {
 
     /// The planted bugs that show only where more lives write than a context can name.
     pub const LIVES: [Self; 1] = [Self::LivesUnbounded];
+
+    /// The planted bugs of the log, which lose what was acknowledged or give one dot two meanings.
+    pub const STORAGE: [Self; 4] = [
+        Self::AcknowledgedBeforeSync,
+        Self::TornTailAccepted,
+        Self::SeqReusedAfterCrash,
+        Self::CloneAccepted,
+    ];
 
     /// The planted bugs of sessions, where connections break or are slow.
     pub const SESSION: [Self; 2] = [Self::QuestionNotRepeated, Self::OnePeerAtATime];

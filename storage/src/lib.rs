@@ -106,7 +106,6 @@ mod life;
 mod life_record;
 mod log;
 mod memory_disk;
-pub mod planted;
 mod random;
 mod recovery;
 mod scan;

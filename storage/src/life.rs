@@ -9,6 +9,7 @@
 //!
 //! What is not noticed is listed in the documentation of the crate.
 
+use rejoin_crdt::planted::{Bug, planted};
 use rejoin_crdt::{ReplicaId, Seq};
 use thiserror::Error;
 
@@ -17,7 +18,6 @@ use crate::end::End;
 use crate::frame::Kind;
 use crate::life_record::LifeRecord;
 use crate::log::{Log, Standing};
-use crate::planted::{Bug, planted};
 use crate::recovery::{RecoverError, Recovered, recover};
 use crate::seal_record::SealRecord;
 use crate::slot_writer::{append, clear, write_generation};

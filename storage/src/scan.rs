@@ -3,13 +3,14 @@
 //! What must hold: no bytes make it panic, and memory is reserved only for what the slot is known to
 //! hold. What stands behind the first frame that does not check out is never used.
 
+use rejoin_crdt::planted::{Bug, planted};
+
 use crate::disk::{Disk, DiskError, Slot};
 use crate::end::End;
 use crate::frame::{
     CHECK_BYTES, FRAME_BYTES, HEADER_BYTES, Header, Kind, Position, START_BYTES, Start,
 };
 use crate::life_record::{CloseRecord, LifeRecord};
-use crate::planted::{Bug, planted};
 use crate::seal_record::SealRecord;
 
 /// What one slot holds.

@@ -1,9 +1,10 @@
 //! Writing to a slot so that a failure leaves either what was, or a storage that says it does not know.
 
+use rejoin_crdt::planted::{Bug, planted};
+
 use crate::disk::{Disk, DiskError, Slot};
 use crate::frame::{Header, Kind, MAX_RECORD_BYTES, Position, encode};
 use crate::life_record::LifeRecord;
-use crate::planted::{Bug, planted};
 use crate::seal_record::SealRecord;
 use crate::storage::StorageError;
 

@@ -1,6 +1,6 @@
 //! The suite can fail: every planted bug turns a behaviour red.
 
-use rejoin_storage::planted::{Bug, plant};
+use rejoin_crdt::planted::{Bug, plant};
 
 use crate::crash_at_every_byte::all_images;
 use crate::faulty_histories::histories;
@@ -16,7 +16,7 @@ fn with<T>(bug: Bug, check: impl FnOnce() -> T) -> T {
 
 #[test]
 fn every_planted_bug_of_the_log_is_found_at_some_byte() {
-    for bug in Bug::ALL.into_iter().filter(|&bug| bug != Bug::CloneAccepted) {
+    for bug in Bug::STORAGE.into_iter().filter(|&bug| bug != Bug::CloneAccepted) {
         let failure = with(bug, all_images).expect_err("a failing image");
         println!("{bug:?}: {failure}");
     }
@@ -24,7 +24,7 @@ fn every_planted_bug_of_the_log_is_found_at_some_byte() {
 
 #[test]
 fn every_planted_bug_is_found_by_histories_with_faults() {
-    for bug in Bug::ALL {
+    for bug in Bug::STORAGE {
         let failure = with(bug, || histories(0..2_000)).expect_err("a failing history");
         println!("{bug:?}: {failure}");
     }

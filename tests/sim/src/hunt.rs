@@ -6,8 +6,7 @@
 
 use std::fmt;
 
-use rejoin_crdt::planted as engine;
-use rejoin_storage::planted as storage;
+use rejoin_crdt::planted::{Bug, plant};
 
 use crate::replay::{Lane, Replay};
 use crate::world::Shape;
@@ -21,23 +20,14 @@ pub struct Hunt {
     /// Where they show.
     pub lane: Lane,
     /// The bugs.
-    pub bugs: Vec<Planted>,
-}
-
-/// A planted bug of any crate.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Planted {
-    /// One of the engine.
-    Engine(engine::Bug),
-    /// One of the storage.
-    Storage(storage::Bug),
+    pub bugs: Vec<Bug>,
 }
 
 /// A bug that was noticed.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Which.
-    pub bug: Planted,
+    pub bug: Bug,
     /// So many histories had passed before.
     pub history: u64,
     /// How it showed.
@@ -47,31 +37,31 @@ pub struct Found {
 impl Hunt {
     /// The hunt of a lane.
     pub fn of(lane: Lane) -> Self {
-        let engine = |bugs: &[engine::Bug]| bugs.iter().copied().map(Planted::Engine).collect();
-        let bugs: Vec<Planted> = match lane {
-            Lane::Deltas => engine(&engine::Bug::ALL),
+        let bugs: Vec<Bug> = match lane {
+            Lane::Deltas => Bug::ALL.to_vec(),
             Lane::Sessions => {
                 // A session checks the base itself before it hands a delta on, and never sends partial ranges
                 // out of order, so the bugs in those checks cannot show here.
-                let masked = [engine::Bug::GapAccepted, engine::Bug::BaseUnchecked];
-                let all = engine::Bug::ALL.into_iter();
-                engine(&all.filter(|bug| !masked.contains(bug)).collect::<Vec<_>>())
+                let masked = [Bug::GapAccepted, Bug::BaseUnchecked];
+                Bug::ALL.into_iter().filter(|bug| !masked.contains(bug)).collect()
             }
-            Lane::Collecting => engine(&engine::Bug::COLLECTION),
-            Lane::Faults => {
-                let mut bugs: Vec<Planted> = engine(&engine::Bug::REPLICA);
-                bugs.extend(storage::Bug::ALL.map(Planted::Storage));
-                bugs
-            }
+            Lane::Collecting => Bug::COLLECTION.to_vec(),
+            Lane::Faults => Bug::REPLICA.into_iter().chain(Bug::STORAGE).collect(),
         };
         Self { lane, bugs }
+    }
+
+    /// Every bug that a lane has to notice.
+    pub fn all() -> impl Iterator<Item = Bug> {
+        let lanes = [Lane::Deltas, Lane::Collecting, Lane::Faults];
+        lanes.into_iter().flat_map(|lane| Self::of(lane).bugs)
     }
 
     /// Looks for each bug.
     ///
     /// # Errors
     /// The bugs that were not noticed within the budget.
-    pub fn run(&self) -> Result<Vec<Found>, Vec<Planted>> {
+    pub fn run(&self) -> Result<Vec<Found>, Vec<Bug>> {
         let (mut found, mut missed) = (Vec::new(), Vec::new());
         for &bug in &self.bugs {
             match self.find(bug) {
@@ -82,40 +72,15 @@ impl Hunt {
         if missed.is_empty() { Ok(found) } else { Err(missed) }
     }
 
-    fn find(&self, bug: Planted) -> Option<Found> {
-        bug.plant(true);
+    fn find(&self, bug: Bug) -> Option<Found> {
+        plant(Some(bug));
         let run = |seed| Replay::new(self.lane, seed, &Shape::SMALL).run();
         let found = (0..BUDGET).find_map(|seed| Some((seed, run(seed).err()?)));
-        bug.plant(false);
+        plant(None);
         let (history, failure) = found?;
         // Without the bug the same history is in order: it is the bug that shows, and nothing else.
         run(history).ok()?;
         Some(Found { bug, history, what: failure.what })
-    }
-}
-
-impl Planted {
-    /// Every bug that a lane has to notice.
-    pub fn all() -> impl Iterator<Item = Self> {
-        let lanes = [Lane::Deltas, Lane::Collecting, Lane::Faults];
-        lanes.into_iter().flat_map(|lane| Hunt::of(lane).bugs)
-    }
-
-    /// Switches the bug on for this thread, or off.
-    pub fn plant(self, is_on: bool) {
-        match self {
-            Self::Engine(bug) => engine::plant(is_on.then_some(bug)),
-            Self::Storage(bug) => storage::plant(is_on.then_some(bug)),
-        }
-    }
-}
-
-impl fmt::Debug for Planted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Engine(bug) => bug.fmt(f),
-            Self::Storage(bug) => bug.fmt(f),
-        }
     }
 }
 

@@ -32,7 +32,7 @@ pub use collecting::Collecting;
 pub use exhaustive::{Counterexample, Model, Visited};
 pub use faults::{Faults, Fewest, Mark, Marks, Shares};
 pub use figures::{EVERY_RUN, Figure};
-pub use hunt::{Found, Hunt, Planted};
+pub use hunt::{Found, Hunt};
 pub use laws::Mix;
 pub use network::Network;
 pub use replay::{Fault, Lane, ParseReplayError, Replay};

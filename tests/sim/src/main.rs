@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
-use rejoin_sim::{EVERY_RUN, Figure, Hunt, Lane, Model, Planted, Replay, Seeds, Shape, Tally};
+use rejoin_crdt::planted::{Bug, plant};
+use rejoin_sim::{EVERY_RUN, Figure, Hunt, Lane, Model, Replay, Seeds, Shape, Tally};
 
 /// How many times as many histories a long run has.
 const LONG: u64 = 100;
@@ -48,7 +49,7 @@ struct Options {
     from_commit: Option<Seeds>,
     /// Switch a planted bug on; a wrong name lists them all.
     #[arg(long, value_parser = bug)]
-    plant: Option<Planted>,
+    plant: Option<Bug>,
 }
 
 #[derive(Args)]
@@ -73,10 +74,10 @@ fn shape(name: &str) -> Result<Shape, String> {
     })
 }
 
-fn bug(name: &str) -> Result<Planted, String> {
-    let found = Planted::all().find(|known| format!("{known:?}") == name);
+fn bug(name: &str) -> Result<Bug, String> {
+    let found = Hunt::all().find(|known| format!("{known:?}") == name);
     found.ok_or_else(|| {
-        let names: Vec<_> = Planted::all().map(|known| format!("{known:?}")).collect();
+        let names: Vec<_> = Hunt::all().map(|known| format!("{known:?}")).collect();
         format!("planted bugs are: {}", names.join(", "))
     })
 }
@@ -84,7 +85,7 @@ fn bug(name: &str) -> Result<Planted, String> {
 fn main() -> ExitCode {
     let options = Options::parse();
     if let Some(bug) = options.plant {
-        bug.plant(true);
+        plant(Some(bug));
     }
     let outcome = match &options.what {
         What { replay: Some(file), .. } => replay(file),
