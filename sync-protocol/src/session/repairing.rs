@@ -279,7 +279,7 @@ impl Session {
         keys: &BTreeSet<Key>,
         store: &Store,
     ) -> Option<BTreeSet<Key>> {
-        let Some(limits) = self.peer().map(|peer| peer.limits) else { return None };
+        let limits = self.peer()?.limits;
         let limit_bytes = limits.delta_bytes.min(TESTIMONY_BYTES);
         let mut keys: Vec<Key> = keys.iter().take(limits.cells_per_delta).cloned().collect();
         while !keys.is_empty() {
