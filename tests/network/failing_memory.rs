@@ -4,7 +4,7 @@ use rejoin::{Entry, KeyRange};
 use crate::{Network, equal, eventually, node};
 
 fn key(row: u64) -> Key {
-    Key::new(&("rows", row).into_path(), TypeTag::Register).unwrap()
+    Key::new(("rows", row).into_path(), TypeTag::Register).unwrap()
 }
 
 /// How many dots audits have brought back at the first link of a node.

@@ -66,6 +66,9 @@ impl<'a, K: Clone, V: Clone> Listed<'a, K, V> {
     }
 }
 
+/// How many of the next few cells are taken.
+type Takes<'t, K, V> = dyn FnMut(&[Listed<'_, K, V>]) -> usize + 't;
+
 /// Keys in order, each with what is stored there.
 type Cells<'a, K, V> = Box<dyn Iterator<Item = (&'a K, Option<CellRef<'a, V>>)> + 'a>;
 
@@ -264,7 +267,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         mut upto: VersionVector,
         coverage: Coverage,
         differing: &[K],
-        takes: &mut dyn FnMut(&[Listed<'_, K, V>]) -> usize,
+        takes: &mut Takes<'_, K, V>,
     ) -> Part<K, V> {
         let told: Cells<'_, K, V> = match coverage {
             Coverage::Difference => self.changed_cells(&base, &upto, &range),

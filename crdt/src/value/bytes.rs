@@ -137,7 +137,7 @@ mod tests {
         let (mut a, b) = (a, b);
         // Half of the pairs share a beginning.
         let shared = usize::from(len % 32).min(b.len());
-        if len % 2 == 0 {
+        if len.is_multiple_of(2) {
             a.splice(..0, b.get(..shared).unwrap_or_default().iter().copied());
         }
         let ((a, a_key), (b, b_key)) = (key(&a), key(&b));

@@ -122,7 +122,7 @@ mod tests {
 
     /// So many ranges; each but the first has seen one change more than some other.
     fn fragmented(segments: u64, vectors: u64) -> Context<Key> {
-        let first = |at: u64| Key::new(&at.into_path(), TypeTag::Register).unwrap();
+        let first = |at: u64| Key::new(at.into_path(), TypeTag::Register).unwrap();
         let segment = |at: u64| ((at > 0).then(|| first(at)), seen(1, 1 + at % vectors));
         Context::from_segments((0..segments).map(segment)).unwrap()
     }
