@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rejoin_crdt::document::{
-    Candidate, Changes, Conflict, Document, DocumentJoinError, DocumentView, Resolver, Tx,
-    WriteError, members_range,
+    Candidate, Changes, Conflict, Document, DocumentView, Resolver, Tx, WriteError, members_range,
 };
 use rejoin_crdt::path::{IntoPath, Key};
 use rejoin_crdt::planted::{Bug, planted};
@@ -430,17 +429,15 @@ impl Replica {
     ) -> Result<Applied, ApplyError> {
         let writer = self.shared.writer().ok_or(ApplyError::Nested)?;
         let now_ms = self.shared.now_ms();
-        if self.shared.document().check_join(&delta, own)? {
-            self.shared.keep(|keeper| keeper.keep(delta.as_delta(), &self.context()))?;
+        let joinable = self.shared.document().check_join(delta, own)?;
+        let (delta, is_news) = (joinable.as_delta(), joinable.is_news());
+        if is_news {
+            self.shared.keep(|keeper| keeper.keep(delta, &self.context()))?;
         }
-        let cells = delta.as_delta().cell_count();
-        let clears = delta.as_delta().parts.iter().any(|part| !part.range_tombstones.is_empty());
-        let size = if clears { usize::MAX } else { cells };
-        let (commit, is_news) = self.shared.change(size, |document| {
-            let before = document.store().revision();
-            let commit = document.join(delta, own, now_ms)?;
-            Ok::<_, DocumentJoinError>((commit, document.store().revision() != before))
-        })?;
+        let clears = delta.parts.iter().any(|part| !part.range_tombstones.is_empty());
+        let size = if clears { usize::MAX } else { delta.cell_count() };
+        let commit =
+            self.shared.change(size, |document| document.join_checked(joinable, now_ms))?;
         if is_news {
             self.checkpoint_if_due();
         }

@@ -42,11 +42,11 @@ use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::replica::ReplicaId;
 use crate::stability::Stability;
-use crate::staged::Staged;
+use crate::staged::{Origin, Staged};
 use crate::store::{Collected, Commit, JoinError, Repaired, Scrubbed, StaleTransaction, Store};
 use crate::value::Value;
 use crate::version_vector::VersionVector;
-use crate::view::View;
+use crate::view::{Types, View};
 
 use conflict::is_contested;
 use late::LateWrites;
@@ -82,6 +82,29 @@ pub struct DocumentView {
     resolvers: Arc<Resolvers>,
 }
 
+/// A delta that was found to be fit to be joined to a document.
+#[derive(Debug)]
+pub struct Joinable {
+    delta: AuthorisedDelta<Key, Value>,
+    own: Option<ReplicaId>,
+    is_news: bool,
+    /// The document that was asked, and its state then.
+    origin: Origin,
+    revision: u64,
+}
+
+impl Joinable {
+    /// The delta.
+    pub const fn as_delta(&self) -> &Delta<Key, Value> {
+        self.delta.as_delta()
+    }
+
+    /// Whether it changes anything.
+    pub const fn is_news(&self) -> bool {
+        self.is_news
+    }
+}
+
 /// What changed between two contexts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Changes {
@@ -109,11 +132,17 @@ fn removal_wins(key: &Key) -> bool {
     key.tag().is_none_or(TypeTag::is_member_only)
 }
 
+const TYPES: Types<Key, Value> = Types {
+    removal_wins,
+    are_at_odds: |a, b| !a.is_reserved() && !b.is_reserved() && clash(a, b).is_some(),
+    read_ahead: Value::read_ahead,
+};
+
 impl Document {
     /// An empty document under these limits.
     pub fn new(limits: Limits) -> Self {
         Self {
-            store: Store::of_types(removal_wins),
+            store: Store::of_types(TYPES),
             contested: Keys::default(),
             clashes: Keys::default(),
             resolvers: Arc::default(),
@@ -185,17 +214,20 @@ impl Document {
         Ok(commit)
     }
 
-    /// Whether a delta can be joined as the document is now, and would change anything.
+    /// Checks that a delta can be joined as the document is now, and makes it ready for that. `own` is the id
+    /// under which this replica writes, if it has one.
     ///
     /// # Errors
-    /// As [`Self::join`].
+    /// As [`Store::join`], or when the members of the document forbid it.
     pub fn check_join(
         &self,
-        delta: &AuthorisedDelta<Key, Value>,
+        delta: AuthorisedDelta<Key, Value>,
         own: Option<ReplicaId>,
-    ) -> Result<bool, DocumentJoinError> {
+    ) -> Result<Joinable, DocumentJoinError> {
         admissible::check(&self.store, delta.as_delta())?;
-        Ok(self.store.check_join(delta.as_delta(), own)?)
+        let is_news = self.store.check_join(delta.as_delta(), own)?;
+        let (origin, revision) = (self.store.origin(), self.store.revision());
+        Ok(Joinable { delta, own, is_news, origin, revision })
     }
 
     /// Takes over that somebody has collected what lies under `horizon`, as far as it was seen here.
@@ -206,17 +238,36 @@ impl Document {
     /// Joins the changes of another replica, all at once.
     ///
     /// # Errors
-    /// As [`Store::join`], or when the members of the document forbid it; nothing was changed.
+    /// As [`Self::check_join`]; nothing was changed.
     pub fn join(
         &mut self,
         delta: AuthorisedDelta<Key, Value>,
         own: Option<ReplicaId>,
         now_ms: u64,
     ) -> Result<Commit<Key>, DocumentJoinError> {
-        admissible::check(&self.store, delta.as_delta())?;
+        self.join_checked(self.check_join(delta, own)?, now_ms)
+    }
+
+    /// Joins a delta that was checked. If the document has changed since, it is checked again.
+    ///
+    /// # Errors
+    /// As [`Self::check_join`]; nothing was changed.
+    pub fn join_checked(
+        &mut self,
+        joinable: Joinable,
+        now_ms: u64,
+    ) -> Result<Commit<Key>, DocumentJoinError> {
+        let Joinable { delta, own, is_news, origin, revision } = joinable;
+        if origin != self.store.origin() || revision != self.store.revision() {
+            let joinable = self.check_join(delta, own)?;
+            return self.join_checked(joinable, now_ms);
+        }
+        if !is_news {
+            return Ok(Commit::default());
+        }
         let stamps = stamps(delta.as_delta());
         let late = LateWrites::in_delta(&self.store, delta.as_delta());
-        let commit = self.store.join(delta, own)?;
+        let commit = self.store.join_checked(delta.into_delta());
         self.late.remember(late);
         for stamp in stamps {
             self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
@@ -344,15 +395,11 @@ impl Document {
             } else {
                 self.contested.remove(&changed.key);
             }
-            // A key that goes leaves no new neighbours of different kinds that had none in common before: what
-            // lay between them was of another kind than one of them.
-            let neighbours = changed.neighbours.iter().flatten();
-            for neighbour in neighbours.filter(|key| !key.is_reserved()) {
-                if let Some(len) = clash(neighbour, &changed.key) {
-                    let place = neighbour.as_bytes().get(..len).unwrap_or_default();
-                    self.clashes.insert(Key::bound(place), ());
-                }
-            }
+        }
+        for [key, neighbour] in &commit.at_odds {
+            let len = clash(neighbour, key).unwrap_or_default();
+            let place = neighbour.as_bytes().get(..len).unwrap_or_default();
+            self.clashes.insert(Key::bound(place), ());
         }
     }
 }

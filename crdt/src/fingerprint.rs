@@ -16,6 +16,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::cell::CellRef;
 use crate::dot::Dot;
@@ -152,25 +153,25 @@ pub(crate) fn live_hash<K: Serialize, V: Serialize>(
     cell.entries().find(is_live)?;
     let counts = |item: &(Dot, &Entry<V>)| is_live(item) || (removal_wins && item.1.is_tombstone());
     let reset = cell.cell.merged_reset();
-    let mut hasher = blake3::Hasher::new_keyed(hash_key);
-    update(&mut hasher, key);
+    let mut content = Content::new();
+    put(&mut content, key);
     for (dot, entry) in cell.entries().filter(counts) {
         match entry {
             Entry::Value { hlc, value } => {
                 let hlc = if planted(Bug::FingerprintWithoutStamp) { &Hlc::ZERO } else { hlc };
-                update(&mut hasher, &(0_u8, dot, hlc, value));
+                put(&mut content, &(0_u8, dot, hlc, value));
             }
             Entry::Slot(slot) => {
                 let epoch = if planted(Bug::FingerprintWithoutEpoch) { 0 } else { slot.epoch };
                 let remainder = slot.remainder(dot.seq, reset.of(dot.replica));
-                update(&mut hasher, &(1_u8, dot, epoch, remainder));
+                put(&mut content, &(1_u8, dot, epoch, remainder));
             }
-            Entry::Row(row) => update(&mut hasher, &(2_u8, dot, row)),
-            Entry::Tombstone(_) => update(&mut hasher, &(3_u8, dot)),
+            Entry::Row(row) => put(&mut content, &(2_u8, dot, row)),
+            Entry::Tombstone(_) => put(&mut content, &(3_u8, dot)),
             Entry::Reset(_) => {}
         }
     }
-    Some(hasher.finalize())
+    Some(blake3::keyed_hash(hash_key, &content))
 }
 
 /// The first 16 bytes of a hash.
@@ -186,29 +187,18 @@ pub(crate) fn held_hash<K: Serialize, V>(
     key: &K,
     cell: CellRef<'_, V>,
 ) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new_keyed(hash_key);
-    update(&mut hasher, key);
-    cell.entries().for_each(|(dot, _)| update(&mut hasher, &dot));
-    hasher.finalize()
+    let mut content = Content::new();
+    put(&mut content, key);
+    cell.entries().for_each(|(dot, _)| put(&mut content, &dot));
+    blake3::keyed_hash(hash_key, &content)
 }
 
-/// Feeds the MessagePack form of `part`, which delimits itself.
-fn update(hasher: &mut blake3::Hasher, part: &impl Serialize) {
-    /// Hashes what is written to it.
-    struct Sink<'a>(&'a mut blake3::Hasher);
+/// What is hashed of a cell, put together first: most cells fit into the few blocks that are hashed at once.
+type Content = SmallVec<[u8; 256]>;
 
-    impl std::io::Write for Sink<'_> {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.update(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
+/// Appends the MessagePack form of `part`, which delimits itself.
+fn put(content: &mut Content, part: &impl Serialize) {
     // A key or value that cannot be serialised contributes what came before the error: the same at
     // every replica, since serialisation is a function of the value.
-    let _ = rmp_serde::encode::write(&mut Sink(hasher), part);
+    let _ = rmp_serde::encode::write(content, part);
 }

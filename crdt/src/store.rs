@@ -36,7 +36,7 @@ use crate::range_tombstone::{RangeTombstone, RangeTombstones};
 use crate::replica::{Lives, ReplicaId};
 use crate::staged::{Origin, Staged, StagedCell};
 use crate::version_vector::VersionVector;
-use crate::view::{CellKey, CellValue, View};
+use crate::view::{CellKey, CellValue, Types, View};
 
 use collection::Removals;
 use fork::Forks;
@@ -87,6 +87,8 @@ pub struct Commit<K> {
     pub cells: Vec<ChangedCell<K>>,
     /// The ranges that range tombstones cleared.
     pub ranges: Vec<KeyRange<K>>,
+    /// New keys, each with a neighbour that the types of keys say is at odds with it.
+    pub(crate) at_odds: Vec<[K; 2]>,
 }
 
 /// One cell that a commit changed.
@@ -98,20 +100,18 @@ pub struct ChangedCell<K> {
     pub is_new: bool,
     /// The number of its live dots now.
     pub dots: usize,
-    /// If it is new, the nearest keys below and above it when it came.
-    pub neighbours: [Option<K>; 2],
 }
 
 impl<K> ChangedCell<K> {
     /// A change of a cell that was there before.
     pub(crate) const fn of_old(key: K, dots: usize) -> Self {
-        Self { key, is_new: false, dots, neighbours: [None, None] }
+        Self { key, is_new: false, dots }
     }
 }
 
 impl<K> Default for Commit<K> {
     fn default() -> Self {
-        Self { cells: Vec::new(), ranges: Vec::new() }
+        Self { cells: Vec::new(), ranges: Vec::new(), at_odds: Vec::new() }
     }
 }
 
@@ -129,11 +129,10 @@ impl<K> Commit<K> {
 pub struct StaleTransaction;
 
 impl<K: CellKey, V: CellValue> Store<K, V> {
-    /// An empty store whose keys are of types in some of which a removal wins against a concurrent write, as
-    /// `removal_wins` says. It must say the same at every replica: it is a part of the fingerprint.
-    pub(crate) fn of_types(removal_wins: fn(&K) -> bool) -> Self {
+    /// An empty store of keys and values of which this is known.
+    pub(crate) fn of_types(types: Types<K, V>) -> Self {
         let mut store = Self::default();
-        store.view.removal_wins = removal_wins;
+        store.view.types = types;
         store
     }
 
@@ -315,9 +314,20 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             return;
         }
         index.take(&key, turnover, &self.view.lives);
-        // At once, while the way to the place is in the processor's caches.
-        let neighbours = self.view.neighbours_if(is_new, &key);
-        commit.cells.push(ChangedCell { key, is_new, dots, neighbours });
+        if is_new {
+            self.note_neighbours(&key, commit);
+        }
+        commit.cells.push(ChangedCell { key, is_new, dots });
+    }
+
+    /// Looks at the neighbours of a new key at once, while the way to its place is in the processor's caches. A
+    /// key that goes needs no such look: what lay between two keys that are at odds was at odds with one of
+    /// them.
+    fn note_neighbours(&self, key: &K, commit: &mut Commit<K>) {
+        let (below, above) = self.view.neighbours(key);
+        let neighbours = [below, above].into_iter().flatten();
+        let at_odds = neighbours.filter(|other| (self.view.types.are_at_odds)(key, other));
+        commit.at_odds.extend(at_odds.map(|other| [key.clone(), other.clone()]));
     }
 
     fn finish(&mut self, update: IndexUpdate<K>, commit: &Commit<K>) {

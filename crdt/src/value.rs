@@ -137,6 +137,13 @@ impl Value {
         self.0.as_slice()
     }
 
+    /// Reads where the bytes begin and end. In a loop that does no more than this the processor waits for many
+    /// values at once, which lie all over the memory.
+    pub(crate) fn read_ahead(&self) {
+        let bytes = self.as_bytes();
+        std::hint::black_box(bytes.len() ^ usize::from(bytes.last().copied().unwrap_or(0)));
+    }
+
     /// The value as a type of the caller's choice.
     ///
     /// # Errors

@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 
 use crate::cell::{Cell, CellRef};
 use crate::context::Context;
+use crate::entry::Entry;
 use crate::fingerprint::{CellSum, Fingerprint, held_hash, short};
-use crate::ordered_map::OrderedMap;
+use crate::ordered_map::{Aggregate, Entries, OrderedMap};
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::replica::Lives;
@@ -33,8 +34,20 @@ pub struct View<K, V> {
     pub(crate) cells: OrderedMap<K, Cell<V>, CellSum>,
     pub(crate) lives: Arc<Lives>,
     pub(crate) context: Context<K>,
-    /// Of which keys the data type lets a removal win against a concurrent write.
+    pub(crate) types: Types<K, V>,
+}
+
+/// What the engine has to know of the keys and values of a store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Types<K, V> {
+    /// Whether the data type of a key lets a removal win against a concurrent write. It must say the same at
+    /// every replica: it is a part of the fingerprint.
     pub(crate) removal_wins: fn(&K) -> bool,
+    /// Whether two keys that are neighbours say together what a commit reports.
+    pub(crate) are_at_odds: fn(&K, &K) -> bool,
+    /// Reads a little of a value that lies elsewhere in memory, so that the processor waits for the next ones
+    /// at the same time. Does nothing else.
+    pub(crate) read_ahead: fn(&V),
 }
 
 impl<K: CellKey, V: CellValue> Default for View<K, V> {
@@ -43,7 +56,7 @@ impl<K: CellKey, V: CellValue> Default for View<K, V> {
             cells: OrderedMap::new(),
             lives: Arc::new(Lives::default()),
             context: Context::default(),
-            removal_wins: |_| false,
+            types: Types { removal_wins: |_| false, are_at_odds: |_, _| false, read_ahead: |_| () },
         }
     }
 }
@@ -75,12 +88,6 @@ impl<K: CellKey, V: CellValue> View<K, V> {
     /// The nearest keys below and above `key` that have a cell.
     pub fn neighbours(&self, key: &K) -> (Option<&K>, Option<&K>) {
         self.cells.neighbours(key)
-    }
-
-    /// The neighbours of a key that has just come.
-    pub(crate) fn neighbours_if(&self, is_new: bool, key: &K) -> [Option<K>; 2] {
-        let (below, above) = if is_new { self.neighbours(key) } else { (None, None) };
-        [below.cloned(), above.cloned()]
     }
 
     /// The number of cells, those that hold only tombstones included.
@@ -140,12 +147,19 @@ impl<K: CellKey, V: CellValue> View<K, V> {
 
     pub(crate) fn sum(&self, range: &KeyRange<K>) -> CellSum {
         let (start, end) = range.bounds();
-        self.cells.aggregate(start, end, &|key, cell| self.measure(key, cell))
+        self.cells.aggregate(start, end, &|cells| self.measure(cells))
     }
 
-    /// The sums of one cell.
-    pub(crate) fn measure(&self, key: &K, cell: &Cell<V>) -> CellSum {
-        CellSum::of(key, self.reader(cell), (self.removal_wins)(key))
+    /// The sums of some cells, whose values are read ahead.
+    pub(crate) fn measure(&self, cells: Entries<'_, K, Cell<V>>) -> CellSum {
+        let values = cells.clone().flat_map(|(_, cell)| cell.entries()).filter_map(Entry::value);
+        values.for_each(self.types.read_ahead);
+        let mut sum = CellSum::default();
+        for (key, cell) in cells {
+            let removal_wins = (self.types.removal_wins)(key);
+            sum.add(&CellSum::of(key, self.reader(cell), removal_wins));
+        }
+        sum
     }
 
     pub(crate) fn reader<'a>(&'a self, cell: &'a Cell<V>) -> CellRef<'a, V> {

@@ -34,8 +34,13 @@ impl<K> Run<K> {
     /// The keys of the numbers from `from` to `to`, both included.
     pub(super) fn keys(&self, from: u8, to: u8) -> slice::Iter<'_, K> {
         let start = self.lows.partition_point(|low| *low < from);
-        let end = self.lows.partition_point(|low| *low <= to);
-        self.keys.get(start..end).unwrap_or_default().iter()
+        let behind = self.lows.get(start..).unwrap_or_default();
+        let len = match from == to {
+            // Mostly there is one, or none.
+            true => behind.iter().take_while(|low| **low == to).count(),
+            false => behind.partition_point(|low| *low <= to),
+        };
+        self.keys.get(start..start + len).unwrap_or_default().iter()
     }
 }
 

@@ -12,7 +12,8 @@ use std::iter::Zip;
 use std::ops::Range;
 use std::slice;
 
-pub(super) type Entries<'a, K, C> = Zip<slice::Iter<'a, K>, slice::Iter<'a, C>>;
+/// A few entries, in the order of their keys.
+pub(crate) type Entries<'a, K, C> = Zip<slice::Iter<'a, K>, slice::Iter<'a, C>>;
 
 pub(super) struct Leaf<K, C> {
     keys: Vec<K>,

@@ -28,6 +28,7 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
+pub(crate) use leaf::Entries;
 use node::{Node, Spot};
 pub(crate) use range::Range;
 
@@ -148,13 +149,13 @@ impl<K: Ord, C, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
     /// It visits O(log n) nodes besides those written since they were last summed. The entries of
     /// a leaf that a bound cuts in two are measured anew each time, at most two leaves per call.
     ///
-    /// `measure` is the sum of one entry. It must be the same function in every call: sums are kept,
+    /// `measure` is the sum of a few entries, a leaf at the most. It must be the same function in every call: sums are kept,
     /// and shared by clones.
     pub(crate) fn aggregate(
         &self,
         start: Bound<&K>,
         end: Bound<&K>,
-        measure: &impl Fn(&K, &C) -> S,
+        measure: &impl Fn(Entries<'_, K, C>) -> S,
     ) -> S
     where
         S: Aggregate,
@@ -185,7 +186,7 @@ impl<K: Ord + Clone, C: Clone, S, const FANOUT: usize> OrderedMap<K, C, S, FANOU
         &self,
         from: Option<&K>,
         most: usize,
-        measure: &impl Fn(&K, &C) -> S,
+        measure: &impl Fn(Entries<'_, K, C>) -> S,
     ) -> Remeasured<K>
     where
         S: Aggregate + PartialEq,
@@ -208,9 +209,7 @@ impl<K: Ord + Clone, C: Clone, S, const FANOUT: usize> OrderedMap<K, C, S, FANOU
                 node.sum(measure);
                 return true;
             };
-            let mut sum = S::default();
-            leaf.iter().for_each(|(key, cell)| sum.add(&measure(key, cell)));
-            if sum != *kept {
+            if measure(leaf.iter()) != *kept {
                 found.differing.push((first.clone(), None));
                 is_open = true;
             }

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use smallvec::SmallVec;
 
 use super::Aggregate;
-use super::leaf::{Leaf, copy, make_room, partition_point, split_off};
+use super::leaf::{Entries, Leaf, copy, make_room, partition_point, split_off};
 
 /// The child taken at each level from the root down. Eight levels hold 8^8 entries at the least.
 type Path = SmallVec<[usize; 8]>;
@@ -79,17 +79,19 @@ impl<K, C, S> Node<K, C, S> {
     }
 
     /// The sum of all entries below, computed at most once between two writes.
-    pub(super) fn sum(&self, measure: &impl Fn(&K, &C) -> S) -> &S
+    pub(super) fn sum(&self, measure: &impl Fn(Entries<'_, K, C>) -> S) -> &S
     where
         S: Aggregate,
     {
         self.sum.get_or_init(|| {
-            let mut sum = Box::<S>::default();
-            match &self.body {
-                Body::Leaf(leaf) => leaf.iter().for_each(|(k, c)| sum.add(&measure(k, c))),
-                Body::Inner(children) => children.iter().for_each(|c| sum.add(c.node.sum(measure))),
-            }
-            sum
+            Box::new(match &self.body {
+                Body::Leaf(leaf) => measure(leaf.iter()),
+                Body::Inner(children) => {
+                    let mut sum = S::default();
+                    children.iter().for_each(|child| sum.add(child.node.sum(measure)));
+                    sum
+                }
+            })
         })
     }
 

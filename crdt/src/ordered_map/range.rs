@@ -97,12 +97,12 @@ impl<'a, K, C, S> Range<'a, K, C, S> {
     }
 
     /// The sum of the entries not yet consumed.
-    pub(super) fn sum(self, measure: &impl Fn(&K, &C) -> S) -> S
+    pub(super) fn sum(self, measure: &impl Fn(Entries<'_, K, C>) -> S) -> S
     where
         S: Aggregate,
     {
-        let mut sum = S::default();
-        self.front.chain(self.back).for_each(|(key, cell)| sum.add(&measure(key, cell)));
+        let mut sum = measure(self.front);
+        sum.add(&measure(self.back));
         self.middle.into_iter().flatten().for_each(|child| sum.add(child.node.sum(measure)));
         sum
     }

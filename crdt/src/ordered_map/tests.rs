@@ -35,6 +35,10 @@ fn measure(key: &u16, cell: &u32) -> Total {
     Total { count: 1, mix }
 }
 
+fn measure_all(entries: Entries<'_, u16, u32>) -> Total {
+    total(entries.map(|(key, cell)| (*key, *cell)))
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Insert(u16, u32),
@@ -155,7 +159,7 @@ fn ask<const FANOUT: usize>(op: &Op, tree: &Tree<FANOUT>, model: &Model) {
         }
         Op::Aggregate(start, end) => {
             let expected = total(model_range(model, start, end));
-            assert_eq!(tree.aggregate(start.as_ref(), end.as_ref(), &measure), expected);
+            assert_eq!(tree.aggregate(start.as_ref(), end.as_ref(), &measure_all), expected);
         }
         _ => {}
     }
@@ -207,7 +211,7 @@ fn agrees<const FANOUT: usize>(tree: &Tree<FANOUT>, model: &Model) {
     assert!(tree.iter().rev().eq(model.iter().rev()));
     assert_eq!((tree.len(), tree.is_empty()), (model.len(), model.is_empty()));
     check::<FANOUT>(&tree.root, None, true, true);
-    let sum = tree.aggregate(Bound::Unbounded, Bound::Unbounded, &measure);
+    let sum = tree.aggregate(Bound::Unbounded, Bound::Unbounded, &measure_all);
     assert_eq!(sum, total(model.iter().map(|(k, c)| (*k, *c))));
 }
 
@@ -327,16 +331,16 @@ fn changing_an_absent_key_copies_nothing() {
 fn only_the_leaves_written_since_are_measured_again() {
     let mut tree = loaded(10_000);
     let whole = (Bound::Unbounded, Bound::Unbounded);
-    tree.aggregate(whole.0, whole.1, &measure);
+    tree.aggregate(whole.0, whole.1, &measure_all);
     for key in [10, 5_000, 9_000] {
         *tree.get_mut(&key).unwrap() += 1;
     }
     MEASURED.set(0);
-    assert_eq!(tree.aggregate(whole.0, whole.1, &measure).count, 10_000);
+    assert_eq!(tree.aggregate(whole.0, whole.1, &measure_all).count, 10_000);
     assert!(MEASURED.get() <= 3 * FANOUT);
 
     MEASURED.set(0);
-    let sum = tree.aggregate(Bound::Included(&100), Bound::Excluded(&9_900), &measure);
+    let sum = tree.aggregate(Bound::Included(&100), Bound::Excluded(&9_900), &measure_all);
     assert_eq!(sum.count, 9_800);
     assert!(MEASURED.get() <= 2 * FANOUT);
 }
@@ -345,9 +349,9 @@ fn only_the_leaves_written_since_are_measured_again() {
 fn a_snapshot_shares_the_sums_it_has_not_computed() {
     let tree = loaded(10_000);
     let snapshot = tree.clone();
-    let sum = tree.aggregate(Bound::Unbounded, Bound::Unbounded, &measure);
+    let sum = tree.aggregate(Bound::Unbounded, Bound::Unbounded, &measure_all);
     MEASURED.set(0);
-    assert_eq!(snapshot.aggregate(Bound::Unbounded, Bound::Unbounded, &measure), sum);
+    assert_eq!(snapshot.aggregate(Bound::Unbounded, Bound::Unbounded, &measure_all), sum);
     assert_eq!(MEASURED.get(), 0);
 }
 
@@ -395,7 +399,7 @@ fn measuring_again_finds_every_cell_that_changed_by_itself_and_no_other() {
     let remeasure = |tree: &Tree<8>, most: usize| {
         let (mut from, mut differing, mut entries) = (None, Vec::new(), 0);
         loop {
-            let found = tree.remeasure(from.as_ref(), most, &measure);
+            let found = tree.remeasure(from.as_ref(), most, &measure_all);
             entries += found.entries;
             differing.extend(found.differing);
             match found.next {
@@ -415,7 +419,7 @@ fn measuring_again_finds_every_cell_that_changed_by_itself_and_no_other() {
         for key in 0..500 {
             damaged.get_mut(&(key * 2));
         }
-        damaged.aggregate(Bound::Unbounded, Bound::Unbounded, &measure);
+        damaged.aggregate(Bound::Unbounded, Bound::Unbounded, &measure_all);
         *damaged.cell_behind_the_back(&key).unwrap() ^= 1;
         let (differing, _) = remeasure(&damaged, 64);
         let [(first, next)] = differing.as_slice() else { panic!("{key}: {differing:?}") };

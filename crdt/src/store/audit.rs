@@ -47,7 +47,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let left_out = self.forked_dots();
         for key in self.keys_of_dots(&left_out).iter().filter(|key| range.contains(key)) {
             let Some(cell) = self.view.cell(key) else { continue };
-            let wins = (self.view.removal_wins)(key);
+            let wins = (self.view.types.removal_wins)(key);
             let hash = |left_out| live_hash(HASH_KEY, key, cell, left_out, wins).map(HashSum::of);
             sum.subtract(&hash(&[]).unwrap_or_default());
             sum.add(&hash(&left_out).unwrap_or_default());
@@ -64,7 +64,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     ) -> impl Iterator<Item = (&'a K, [u8; 16])> + use<'a, K, V> {
         let left_out = self.forked_dots();
         self.view.range(range).filter_map(move |(key, cell)| {
-            let wins = (self.view.removal_wins)(key);
+            let wins = (self.view.types.removal_wins)(key);
             Some((key, short(&live_hash(hash_key, key, cell, &left_out, wins)?)))
         })
     }

@@ -92,7 +92,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         Ok(self.join_checked(delta))
     }
 
-    fn join_checked(&mut self, delta: Delta<K, V>) -> Commit<K> {
+    pub(crate) fn join_checked(&mut self, delta: Delta<K, V>) -> Commit<K> {
         let before = self.debug_context();
         let ranges: Vec<_> = delta.parts.iter().map(|part| part.range.clone()).collect();
         let mut commit = Commit::default();
@@ -212,6 +212,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         // By the index as it is now: cells that are joined get their rows at the end.
         let mut gained = self.gained_unlisted(&part);
         let mut listed = std::mem::take(&mut part.cells);
+        commit.cells.reserve(listed.len());
         for cell in listed.iter_mut().chain(&mut gained) {
             self.join_cell(cell, &part, index, commit);
         }

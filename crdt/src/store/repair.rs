@@ -326,8 +326,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.view.cells.remove(key);
         }
         index.take(key, turnover, &self.view.lives);
-        let neighbours = self.view.neighbours_if(is_new, key);
-        repaired.commit.cells.push(ChangedCell { key: key.clone(), is_new, dots, neighbours });
+        if is_new {
+            self.note_neighbours(key, &mut repaired.commit);
+        }
+        repaired.commit.cells.push(ChangedCell { key: key.clone(), is_new, dots });
     }
 
     /// Whether another cell holds `dot`. Resets share their dot.

@@ -47,7 +47,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// differs goes into quarantine, and the store becomes [suspect](Self::is_suspect).
     pub fn scrub(&mut self, from: Option<&K>, most: usize) -> Scrubbed<K> {
         let view = &self.view;
-        let found = view.cells.remeasure(from, most, &|key, cell| view.measure(key, cell));
+        let found = view.cells.remeasure(from, most, &|cells| view.measure(cells));
         let differing = if planted(Bug::DamageTrusted) { Vec::new() } else { found.differing };
         let ranges = differing.into_iter().map(|(first, next)| KeyRange::new(Some(first), next));
         let damaged: Vec<_> = ranges.collect();

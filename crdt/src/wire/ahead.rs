@@ -1,7 +1,7 @@
 //! Reading ahead: what takes most of the time of a first sync is waiting for memory.
 //!
 //! Values lie all over it. A loop that does much with each value waits for one after another; one that only reads
-//! how long they are is short enough for the processor to wait for many at once. So a block of values is read
+//! where they begin and end is short enough for the processor to wait for many at once. So a block of values is read
 //! like that before anything is done with it.
 
 use crate::delta_cell::DeltaCell;
@@ -12,10 +12,9 @@ use crate::value::Value;
 /// As many reads as processors have under way.
 const BLOCK_CELLS: usize = 32;
 
-/// Reads the lengths of the values.
+/// Reads a little of each value.
 pub(super) fn read<'e>(entries: impl Iterator<Item = &'e Entry<Value>>) {
-    let len = |entry: &Entry<Value>| entry.value().map_or(0, |value| value.as_bytes().len());
-    std::hint::black_box(entries.map(len).sum::<usize>());
+    entries.filter_map(Entry::value).for_each(Value::read_ahead);
 }
 
 /// The cells, of which each block has been read before its first one.
