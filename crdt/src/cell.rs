@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 use crate::coverage::Coverage;
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, LocalDot};
-use crate::entry::{Entry, Reset};
+use crate::entry::{Entry, Reset, Slot};
 use crate::hlc::Hlc;
 use crate::planted::{Bug, planted};
 use crate::replica::Lives;
@@ -189,6 +189,14 @@ impl<V: CellValue> Cell<V> {
             !(e.is_single_writer() && older.life == local.life)
         });
         self.insert(local, entry, lives);
+    }
+
+    /// The slot of a cell that holds nothing else.
+    pub(crate) fn only_slot_mut(&mut self) -> Option<(&mut LocalDot, &mut Slot)> {
+        match self.items.as_mut_slice() {
+            [(local, Entry::Slot(slot))] => Some((local, slot)),
+            _ => None,
+        }
     }
 
     /// Replaces every reset by `reset`, and drops the slots that it cancels as a whole.

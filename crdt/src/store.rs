@@ -191,6 +191,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             commit.ranges.push(tombstone.range.clone());
             self.range_tombstones.insert(tombstone);
         }
+        commit.cells.reserve(staged.cells.len());
         for (key, StagedCell { cell, is_whole }) in staged.cells.into_iter() {
             match is_whole {
                 true => self.replace_cell(key, cell, &mut index, &mut commit),

@@ -219,6 +219,9 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
     /// # Errors
     /// When the own totals would overflow; nothing was changed.
     pub fn count(&mut self, key: &K, inc: u64, dec: u64) -> Result<Dot, CounterOverflow> {
+        if let Some(counted) = self.count_on(key, inc, dec) {
+            return counted;
+        }
         let (replica, seq) = (self.staged.replica, self.staged.seq + 1);
         let own = self.cell(key).and_then(|cell| match cell.entry_of(replica) {
             Some((dot, Entry::Slot(slot))) => Some((dot.seq, **slot, cell.cell.merged_reset())),
@@ -239,6 +242,21 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
             dec: slot.dec.checked_add(dec).ok_or(CounterOverflow)?,
         };
         Ok(self.replace_own(key, Entry::Slot(Box::new(slot))))
+    }
+
+    /// Adds to the slot that this transaction has written before, where that is all the cell holds.
+    fn count_on(&mut self, key: &K, inc: u64, dec: u64) -> Option<Result<Dot, CounterOverflow>> {
+        let (life, began) = (self.staged.life, self.staged.began);
+        let next = self.following_dot();
+        let (dot, slot) = self.staged.cells.get_mut(key)?.cell.only_slot_mut()?;
+        if dot.life != life || dot.seq <= began {
+            return None;
+        }
+        let totals = slot.inc.checked_add(inc).zip(slot.dec.checked_add(dec));
+        let Some(totals) = totals else { return Some(Err(CounterOverflow)) };
+        ((slot.inc, slot.dec), *dot) = (totals, next);
+        self.staged.seq = next.seq;
+        Some(Ok(next.resolve(&self.staged.lives)))
     }
 
     /// Cancels every increment that is seen in a counter; does nothing if nothing is left of it.
@@ -327,10 +345,16 @@ impl<'a, K: CellKey, V: CellValue> Transaction<'a, K, V> {
     }
 
     fn next_dot(&mut self) -> LocalDot {
-        if !planted(Bug::OneDotPerTransaction) || self.staged.seq == self.staged.began {
-            self.staged.seq += 1;
-        }
-        LocalDot { life: self.staged.life, seq: self.staged.seq }
+        let dot = self.following_dot();
+        self.staged.seq = dot.seq;
+        dot
+    }
+
+    /// The dot that would be taken next.
+    fn following_dot(&self) -> LocalDot {
+        let Staged { life, seq, began, .. } = self.staged;
+        let is_shared = planted(Bug::OneDotPerTransaction) && seq > began;
+        LocalDot { life, seq: seq + u64::from(!is_shared) }
     }
 
     /// The cell of `key`, to be changed.

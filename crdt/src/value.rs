@@ -29,6 +29,7 @@ mod write;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use smallvec::SmallVec;
 
 pub(crate) use bytes::{KEY_INLINE_BYTES, SharedBytes, VALUE_INLINE_BYTES};
 pub(crate) use hex::{hex, unhex};
@@ -44,8 +45,8 @@ pub const DEFAULT_DEPTH: u32 = 32;
 /// many levels take less than 512 KiB of stack, also without optimisation.
 pub const MAX_DEPTH: u32 = 64;
 
-/// Room for most values while they are encoded.
-const USUAL_BYTES: usize = 128;
+/// Most values are no longer, and are encoded without an allocation of their own.
+const USUAL_BYTES: usize = 256;
 
 /// A document value in canonical bytes, cheap to clone.
 ///
@@ -112,7 +113,7 @@ impl Value {
     /// What the type's own `Serialize` refuses; values deeper than [`DEFAULT_DEPTH`]; map keys
     /// other than text and integers.
     pub fn from_serialize<T: Serialize + ?Sized>(source: &T) -> Result<Self, EncodeError> {
-        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        let mut bytes = SmallVec::<[u8; USUAL_BYTES]>::new();
         rmp_serde::encode::write_named(&mut bytes, source)?;
         // Nearly everything comes out canonical, and looking at it is quicker than a copy.
         if read::check(&bytes, DEFAULT_DEPTH).is_ok() {

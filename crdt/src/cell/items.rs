@@ -21,7 +21,6 @@ impl<T> Items<T> {
         }
     }
 
-    #[cfg(feature = "planted")]
     pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
         match self {
             Self::None => &mut [],

@@ -20,7 +20,7 @@ type Cells<'a> = Box<dyn Iterator<Item = (&'a Key, CellRef<'a, Value>)> + 'a>;
 
 impl<'a> Source<'a> {
     fn cell(self, path: &EncodedPath, tag: TypeTag) -> Option<CellRef<'a, Value>> {
-        self.cell_of(&Key::new(path, tag).ok()?)
+        self.cell_of(&Key::at(path, tag).ok()?)
     }
 
     fn element(

@@ -263,7 +263,7 @@ impl<'a> Tx<'a> {
         if !registers.contains(&tag) {
             return Err(WriteError::NotARegister { path: path.clone(), tag });
         }
-        let key = self.key(path, tag)?;
+        let key = self.key(&path.encode(), tag)?;
         let value = self.checked_value(value)?;
         let changed = || WriteError::ConflictChanged { path: path.clone() };
         // Where a deletion competes, an own one that came after the listing is news too.
@@ -277,8 +277,8 @@ impl<'a> Tx<'a> {
         self.inner.write_over(&key, seen, value).ok_or_else(changed)
     }
 
-    pub(super) fn key(&self, path: impl IntoPath, tag: TypeTag) -> Result<Key, WriteError> {
-        self.checked(Key::new(path, tag)?)
+    pub(super) fn key(&self, path: &EncodedPath, tag: TypeTag) -> Result<Key, WriteError> {
+        self.checked(Key::at(path, tag)?, path.component_count())
     }
 
     pub(super) fn element(
@@ -287,12 +287,14 @@ impl<'a> Tx<'a> {
         tag: TypeTag,
         element: &Value,
     ) -> Result<Key, WriteError> {
-        self.checked(Key::element(path, element.as_bytes(), tag)?)
+        let components = path.component_count().saturating_add(1);
+        self.checked(Key::element(path, element.as_bytes(), tag)?, components)
     }
 
-    fn checked(&self, key: Key) -> Result<Key, WriteError> {
+    fn checked(&self, key: Key, components: u32) -> Result<Key, WriteError> {
         let limit = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);
-        key.check_limits(limit(self.limits.key_bytes), limit(self.limits.key_components))?;
+        let (key_bytes, most) = (limit(self.limits.key_bytes), limit(self.limits.key_components));
+        key.check_limits(components, key_bytes, most)?;
         if let Some(tag) = key.tag().filter(|tag| tag.is_member_only()) {
             self.check_member(&key, tag)?;
         }

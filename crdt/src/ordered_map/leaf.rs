@@ -112,7 +112,7 @@ pub(super) fn partition_point<T>(items: &[T], before: impl Fn(&T) -> bool) -> us
 
 /// How many items a vector grows by. Leaves hold most of the memory of a map: doubling them would leave a
 /// quarter of it empty.
-const STEP: usize = 4;
+const STEP: usize = 2;
 
 /// Makes room for one more item.
 pub(super) fn make_room<T>(items: &mut Vec<T>) {

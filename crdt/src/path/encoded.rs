@@ -7,34 +7,47 @@ use crate::planted::{Bug, planted};
 
 /// The encoding of a path, without a type tag: the beginning of all keys at and below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EncodedPath(encoding::Bytes);
+pub struct EncodedPath {
+    bytes: encoding::Bytes,
+    /// How many components there are.
+    components: u32,
+}
 
 impl EncodedPath {
     /// Appends one component.
     pub fn push(&mut self, component: &Component) {
-        encoding::put_component(&mut self.0, component);
+        encoding::put_component(&mut self.bytes, component);
+        self.components += 1;
     }
 
     pub(super) fn push_text(&mut self, text: &str) {
-        encoding::put_text(&mut self.0, text);
+        encoding::put_text(&mut self.bytes, text);
+        self.components += 1;
     }
 
     pub(super) fn push_bytes(&mut self, bytes: &[u8]) {
-        encoding::put_bytes(&mut self.0, bytes);
+        encoding::put_bytes(&mut self.bytes, bytes);
+        self.components += 1;
     }
 
     pub(super) fn extend(&mut self, other: &Self) {
-        self.0.extend_from_slice(&other.0);
+        self.bytes.extend_from_slice(&other.bytes);
+        self.components += other.components;
     }
 
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    /// How many components there are.
+    pub(crate) const fn component_count(&self) -> u32 {
+        self.components
     }
 
     /// The path.
     pub fn decode(&self) -> Path {
-        let mut parts = Parts::new(&self.0);
+        let mut parts = Parts::new(&self.bytes);
         // Everything in here was put there as a component.
         std::iter::from_fn(|| parts.next_part().ok().flatten()?.into_component()).collect()
     }
@@ -42,7 +55,7 @@ impl EncodedPath {
     /// The first position in key order of this path: everything at or below it follows. The root begins
     /// behind the reserved keys, which lie below no path.
     pub fn start(&self) -> Key {
-        if self.0.is_empty() { Key::bound(&[AFTER_RESERVED]) } else { Key::bound(&self.0) }
+        if self.bytes.is_empty() { Key::bound(&[AFTER_RESERVED]) } else { Key::bound(&self.bytes) }
     }
 
     /// The range, end exclusive, of all cells of this path and of everything below it.
@@ -67,7 +80,7 @@ impl EncodedPath {
 
     /// The range of the keys that begin like this path, whose last component may go on.
     fn without_terminator(&self) -> (Key, Key) {
-        let mut bytes = self.0.clone();
+        let mut bytes = self.bytes.clone();
         bytes.pop();
         let start = Key::bound(&bytes);
         bytes.push(AFTER_SUBTREE);
@@ -75,13 +88,13 @@ impl EncodedPath {
     }
 
     fn position_at(&self, next_byte: u8) -> Key {
-        let mut bytes = self.0.clone();
+        let mut bytes = self.bytes.clone();
         bytes.push(next_byte);
         Key::bound(&bytes)
     }
 
     /// The bytes, to become a key.
     pub(super) fn into_bytes(self) -> encoding::Bytes {
-        self.0
+        self.bytes
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::encoding::{AFTER_RESERVED, Bytes, Part, Parts, RESERVED};
 use super::encoding::{element_offset, put_element};
-use super::{IntoPath, Path, TypeTag};
+use super::{EncodedPath, IntoPath, Path, TypeTag};
 use crate::range::KeyRange;
 use crate::value::{
     DEFAULT_DEPTH, KEY_INLINE_BYTES, SharedBytes, ValueError, check_canonical, hex,
@@ -32,10 +32,15 @@ impl Key {
     ///
     /// [`KeyError::SetWithoutElement`] for the types of set elements, see [`Key::element`].
     pub fn new(path: impl IntoPath, tag: TypeTag) -> Result<Key, KeyError> {
-        if tag.is_set_element() {
-            return Err(KeyError::SetWithoutElement);
+        Key::at(&path.encode(), tag)
+    }
+
+    /// The same for a path that is encoded already.
+    pub(crate) fn at(path: &EncodedPath, tag: TypeTag) -> Result<Key, KeyError> {
+        match tag.is_set_element() {
+            true => Err(KeyError::SetWithoutElement),
+            false => Ok(Key(SharedBytes::with_last(path.as_bytes(), tag.to_byte()))),
         }
-        Ok(Key::tagged(path.encode().into_bytes(), tag))
     }
 
     /// The cell of an element of the set at a path. `element` is the canonical bytes of its value.
@@ -93,13 +98,23 @@ impl Key {
         Ok(Key::bound(bytes))
     }
 
-    /// Checks a key made here against the limits that [`Key::from_bytes`] sets elsewhere.
+    /// Checks a key that was made of `components`, an element included, against the limits that
+    /// [`Key::from_bytes`] sets elsewhere.
     ///
     /// # Errors
     ///
     /// [`KeyError::TooLong`] or [`KeyError::TooManyComponents`].
-    pub fn check_limits(&self, max_key_bytes: u32, max_components: u32) -> Result<(), KeyError> {
-        check_key(self.as_bytes(), max_key_bytes, max_components)
+    pub(crate) fn check_limits(
+        &self,
+        components: u32,
+        max_key_bytes: u32,
+        max_components: u32,
+    ) -> Result<(), KeyError> {
+        check_len(self.as_bytes().len(), max_key_bytes)?;
+        match components <= max_components {
+            true => Ok(()),
+            false => Err(KeyError::TooManyComponents { max_components }),
+        }
     }
 
     /// A position in key order, not a cell: the end of a range.
@@ -149,11 +164,15 @@ impl Key {
     }
 }
 
-fn check_key(bytes: &[u8], max_key_bytes: u32, max_components: u32) -> Result<(), KeyError> {
-    match u32::try_from(bytes.len()) {
-        Ok(len) if len <= max_key_bytes => {}
-        _ => return Err(KeyError::TooLong { len_bytes: bytes.len(), max_bytes: max_key_bytes }),
+fn check_len(len_bytes: usize, max_bytes: u32) -> Result<(), KeyError> {
+    match u32::try_from(len_bytes) {
+        Ok(len) if len <= max_bytes => Ok(()),
+        _ => Err(KeyError::TooLong { len_bytes, max_bytes }),
     }
+}
+
+fn check_key(bytes: &[u8], max_key_bytes: u32, max_components: u32) -> Result<(), KeyError> {
+    check_len(bytes.len(), max_key_bytes)?;
     let mut parts = Parts::of_key(bytes);
     let mut count = 0;
     let mut element_at = None;

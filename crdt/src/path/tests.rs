@@ -246,14 +246,18 @@ fn limits_of_a_key_hold_exactly() {
     assert!(from_bytes(long.as_bytes()).is_ok());
     let longer = key("x".repeat(1022), TypeTag::Register);
     let too_long = Err(KeyError::TooLong { len_bytes: 1025, max_bytes: 1024 });
-    assert_eq!(longer.check_limits(MAX_KEY_BYTES, MAX_COMPONENTS), too_long);
+    assert_eq!(longer.check_limits(1, MAX_KEY_BYTES, MAX_COMPONENTS), too_long);
     let deep = vec![Component::Bool(true); 32];
     assert!(from_bytes(key(deep.as_slice(), TypeTag::Counter).as_bytes()).is_ok());
     let too_many = Err(KeyError::TooManyComponents { max_components: 32 });
-    let deeper = key((deep.as_slice(), 1), TypeTag::Counter);
-    assert_eq!(deeper.check_limits(MAX_KEY_BYTES, MAX_COMPONENTS), too_many);
+    let path = (deep.as_slice(), 1).encode();
+    let deeper = Key::at(&path, TypeTag::Counter).unwrap();
+    let components = path.component_count();
+    assert_eq!(deeper.check_limits(components, MAX_KEY_BYTES, MAX_COMPONENTS), too_many);
+    assert_eq!(from_bytes(deeper.as_bytes()).map(drop), too_many);
     let element = element(deep.as_slice(), 1.0, TypeTag::SetElement);
-    assert_eq!(element.check_limits(MAX_KEY_BYTES, MAX_COMPONENTS), too_many);
+    assert_eq!(element.check_limits(33, MAX_KEY_BYTES, MAX_COMPONENTS), too_many);
+    assert_eq!(from_bytes(element.as_bytes()).map(drop), too_many);
 }
 
 #[test]
@@ -468,7 +472,7 @@ fn random_and_damaged_bytes_are_accepted_exactly_when_canonical() {
             // Nonsense has no clash worth a name, but must not panic either way round.
             let position = Key::bound(&bytes);
             assert_eq!(clash(&position, &other), clash(&other, &position));
-            assert!(position.check_limits(0, 0).is_err());
+            assert!(Key::from_bytes(position.as_bytes(), 0, 0).is_err());
         }
     }
     assert!((20_000..180_000).contains(&accepted), "{accepted} of 200 000 were keys");

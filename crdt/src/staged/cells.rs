@@ -58,6 +58,13 @@ impl<K: Ord, V> StagedCells<K, V> {
         }
     }
 
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut StagedCell<V>> {
+        match &mut self.only {
+            Some((only, cell)) => (only == key).then_some(cell),
+            None => self.many.get_mut(key),
+        }
+    }
+
     /// The cells between two bounds, of which the first is not after the second.
     pub(crate) fn range<'a>(
         &'a self,

@@ -38,6 +38,26 @@ impl<const INLINE: usize> SharedBytes<INLINE> {
     }
 }
 
+impl<const INLINE: usize> SharedBytes<INLINE> {
+    /// Some bytes, and one more.
+    pub(crate) fn with_last(source: &[u8], last: u8) -> Self {
+        let mut bytes = [0; INLINE];
+        let parts = bytes.get_mut(..=source.len()).and_then(<[u8]>::split_last_mut);
+        match (parts, u8::try_from(source.len() + 1)) {
+            (Some((end, target)), Ok(len)) => {
+                target.copy_from_slice(source);
+                *end = last;
+                Self(Repr::Inline { len, bytes })
+            }
+            _ => {
+                let mut bytes = source.to_vec();
+                bytes.push(last);
+                Self::from(bytes.as_slice())
+            }
+        }
+    }
+}
+
 impl<const INLINE: usize> From<&[u8]> for SharedBytes<INLINE> {
     fn from(source: &[u8]) -> Self {
         let mut bytes = [0; INLINE];
@@ -124,6 +144,8 @@ mod tests {
             let bytes = SharedBytes::<INLINE>::from(source.as_slice());
             assert_eq!(bytes.as_slice(), source);
             assert_eq!(matches!(bytes.0, Repr::Inline { .. }), usize::from(len) <= INLINE);
+            let longer = SharedBytes::<INLINE>::with_last(&source, len);
+            assert!(longer == SharedBytes::from([source.as_slice(), &[len]].concat().as_slice()));
         }
     }
 
