@@ -36,8 +36,9 @@ pub(crate) use range::Range;
 ///
 /// Measured in a map of 1 M entries with 24-byte keys and 64-byte cells, in ns per operation, for
 /// 16 / 32 / 64: random insert 862 / 742 / 719, sorted insert 147 / 127 / 129, insert while a
-/// snapshot is held 2563 / 2254 / 2787. The last also clones a leaf's cells, which is dearer when
-/// they own memory, and a write makes the next sum measure a whole leaf: hence not 64.
+/// snapshot is held 2563 / 2254 / 2787. The last also clones a leaf's cells, and a write makes the
+/// next sum measure a whole leaf; what 64 saves in memory is worth more
+/// (`docs/decisions/0014-memory-of-a-record.md`).
 const FANOUT: usize = 64;
 
 /// A commutative sum over entries, cached per subtree of an [`OrderedMap`].
