@@ -301,7 +301,7 @@ impl Replica {
         if changes {
             self.shared.keep(|keeper| {
                 let token = self.shared.new_token();
-                keeper.keep_staged(replica, &staged, self.view().cells(), token)
+                keeper.keep_staged(replica, &staged, self.shared.view().cells(), token)
             })?;
         }
         let committed = self.shared.change(staged.cell_count(), |document| {
@@ -338,12 +338,12 @@ impl Replica {
     /// A consistent view of everything. It never changes and blocks nobody. A long change is not waited
     /// for.
     pub fn view(&self) -> DocumentView {
-        self.shared.view()
+        self.shared.view_to_read()
     }
 
     /// What this replica has incorporated. Give it to a peer to get a delta.
     pub fn context(&self) -> Context<Key> {
-        self.view().cells().context().clone()
+        self.shared.view().cells().context().clone()
     }
 
     /// Everything that somebody with the context `base` lacks, as the bytes of one delta

@@ -4,6 +4,7 @@
 //! apply them. Before a change that takes long is applied, the state before it is published as a
 //! view, so that readers never wait for it. No lock is held across a callback.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -19,9 +20,13 @@ use crate::Environment;
 use crate::keeper::{Keeper, Recovery};
 use crate::observer::{Observer, Observers, Origin};
 
-/// A change of more cells than this is applied beside a published view. Below it, applying is a matter
-/// of microseconds and copying shared nodes would cost more than the wait.
-const LONG_CHANGE_CELLS: usize = 10_000;
+/// Where somebody reads, a change of more cells than this is applied beside a published view. Below it, applying
+/// is a matter of microseconds and copying shared nodes would cost more than the wait.
+const LONG_CHANGE_CELLS: usize = 256;
+
+/// Where nobody has read lately, it is one of more cells than this: the first reader would wait for ten
+/// milliseconds at the most, and copying every leaf that is touched would double the time of a load.
+const UNREAD_CHANGE_CELLS: usize = 10_000;
 
 /// A document, its writer and its readers.
 #[derive(Debug)]
@@ -39,6 +44,8 @@ pub(crate) struct Shared {
     acknowledged: Mutex<Acknowledgements>,
     /// The state before a long change that is being applied.
     published: Mutex<Option<DocumentView>>,
+    /// Whether somebody has read since the last change that was long enough to ask.
+    is_read: AtomicBool,
     /// The number of commits, and how many wait for the next one.
     revision: Mutex<Revision>,
     changed: Condvar,
@@ -88,6 +95,7 @@ impl Shared {
             keeper: Mutex::new(keeper),
             acknowledged: Mutex::default(),
             published: Mutex::default(),
+            is_read: AtomicBool::new(false),
             revision: Mutex::default(),
             changed: Condvar::new(),
             observers: Observers::default(),
@@ -200,6 +208,12 @@ impl Shared {
         identity.drawn.filter(|_| identity.is_claimed)
     }
 
+    /// A view for somebody who may read on.
+    pub(crate) fn view_to_read(&self) -> DocumentView {
+        self.is_read.store(true, Ordering::Relaxed);
+        self.view()
+    }
+
     pub(crate) fn view(&self) -> DocumentView {
         loop {
             if let Some(view) = &*lock(&self.published) {
@@ -223,9 +237,9 @@ impl Shared {
     /// or has to wait for somebody who reads for long, first publishes the state as it is: readers go
     /// on with that.
     pub(crate) fn change<T>(&self, cells: usize, change: impl FnOnce(&mut Document) -> T) -> T {
-        if cells <= LONG_CHANGE_CELLS
-            && let Ok(mut document) = self.document.try_write()
-        {
+        let is_short = cells <= LONG_CHANGE_CELLS
+            || (cells <= UNREAD_CHANGE_CELLS && !self.is_read.swap(false, Ordering::Relaxed));
+        if is_short && let Ok(mut document) = self.document.try_write() {
             return change(&mut document);
         }
         let view = self.document().view();
