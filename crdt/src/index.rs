@@ -36,6 +36,36 @@ const fn place(seq: Seq) -> (u64, u8) {
     (seq >> u8::BITS, low)
 }
 
+/// Rows in the order of their numbers.
+fn in_order<K>(rows: Vec<(Seq, K)>) -> Vec<(Seq, K)> {
+    let mut rows = placed(rows);
+    // A single look, where they are in order already.
+    rows.sort_by_key(|row| row.0);
+    rows
+}
+
+/// The dots of a transaction are consecutive, so the number of each row says where it belongs. Others are left as
+/// they are.
+fn placed<K>(rows: Vec<(Seq, K)>) -> Vec<(Seq, K)> {
+    let least = rows.iter().map(|row| row.0).min().unwrap_or(0);
+    let place = |seq: Seq| usize::try_from(seq - least).unwrap_or(usize::MAX);
+    let len = rows.len();
+    if rows.iter().any(|row| place(row.0) >= len) {
+        return rows;
+    }
+    let mut places: Vec<Option<(Seq, K)>> = Vec::new();
+    places.resize_with(len, || None);
+    // Several cells may share a number.
+    let mut sharing = Vec::new();
+    for row in rows {
+        match places.get_mut(place(row.0)) {
+            Some(place @ None) => *place = Some(row),
+            _ => sharing.push(row),
+        }
+    }
+    places.into_iter().flatten().chain(sharing).collect()
+}
+
 impl<K> Default for Index<K> {
     fn default() -> Self {
         Self { replicas: BTreeMap::new() }
@@ -45,11 +75,10 @@ impl<K> Default for Index<K> {
 impl<K: PartialEq> Index<K> {
     /// Adds the rows of dots that came alive in one commit, of each replica in any order.
     pub(crate) fn add(&mut self, born: impl IntoIterator<Item = (ReplicaId, Vec<(Seq, K)>)>) {
-        for (replica, mut born) in born {
-            // In order, so that each finds its place at the end of a run.
-            born.sort_unstable_by_key(|row| row.0);
+        for (replica, born) in born {
             let rows = self.replicas.entry(replica).or_default();
-            let mut born = born.into_iter().peekable();
+            // In order, so that each finds its place at the end of a run.
+            let mut born = in_order(born).into_iter().peekable();
             while let Some(&(seq, _)) = born.peek() {
                 let number = place(seq).0;
                 let run = rows.entry(number).or_default();

@@ -30,6 +30,7 @@ use crate::context::Context;
 use crate::dot::{Dot, Seq};
 use crate::entry::Entry;
 use crate::index::Index;
+use crate::ordered_map::Place;
 use crate::planted::{Bug, any_planted, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::{RangeTombstone, RangeTombstones};
@@ -249,7 +250,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             if cell.is_empty() {
                 self.view.cells.remove(&key);
             }
-            self.note(key, dots, false, turnover, index, commit);
+            self.note(key, dots, None, turnover, index, commit);
         }
     }
 
@@ -263,12 +264,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     ) {
         let fresh: Vec<_> = cell.locals().collect();
         let (is_empty, holds) = (cell.is_empty(), cell.holds_removal());
-        let old = if is_empty {
-            self.view.cells.remove(&key)
+        let (old, place) = if is_empty {
+            (self.view.cells.remove(&key), None)
         } else {
-            self.view.cells.insert(key.clone(), cell)
+            let (stored, place) = self.view.cells.entry_or_insert_with(&key, Cell::default);
+            (Some(std::mem::replace(stored, cell)), place)
         };
-        let is_new = old.is_none();
         self.removals.note(&key, old.as_ref().is_some_and(Cell::holds_removal), holds);
         let old: Vec<_> = old.iter().flat_map(Cell::locals).collect();
         let turnover = Turnover {
@@ -282,7 +283,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 || commit.ranges.iter().any(|range| range.contains(&key)),
             "invariant I5: something left {key:?} without a dot that removes it"
         );
-        self.note(key, fresh.len(), is_new, turnover, index, commit);
+        self.note(key, fresh.len(), place, turnover, index, commit);
     }
 
     /// Puts what a transaction has prepared over a cell that it has not looked at.
@@ -293,12 +294,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         index: &mut IndexUpdate<K>,
         commit: &mut Commit<K>,
     ) {
-        let (cell, is_new) = self.view.cells.entry_or_insert_with(&key, Cell::default);
+        let (cell, place) = self.view.cells.entry_or_insert_with(&key, Cell::default);
         let held = cell.holds_removal();
         let turnover = cell.overwrite(prepared, &self.view.lives);
         let dots = cell.len();
         self.removals.note(&key, held, cell.holds_removal());
-        self.note(key, dots, is_new, turnover, index, commit);
+        self.note(key, dots, place, turnover, index, commit);
     }
 
     /// Notes for the index and for observers that a cell has changed, if it has.
@@ -306,7 +307,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         &mut self,
         key: K,
         dots: usize,
-        is_new: bool,
+        place: Option<Place>,
         turnover: Turnover,
         index: &mut IndexUpdate<K>,
         commit: &mut Commit<K>,
@@ -315,17 +316,18 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             return;
         }
         index.take(&key, turnover, &self.view.lives);
-        if is_new {
-            self.note_neighbours(&key, commit);
+        // A cell that went again has no place any more.
+        if let Some(place) = place.as_ref().filter(|_| dots > 0) {
+            self.note_neighbours(&key, place, commit);
         }
-        commit.cells.push(ChangedCell { key, is_new, dots });
+        commit.cells.push(ChangedCell { key, is_new: place.is_some(), dots });
     }
 
     /// Looks at the neighbours of a new key at once, while the way to its place is in the processor's caches. A
     /// key that goes needs no such look: what lay between two keys that are at odds was at odds with one of
     /// them.
-    fn note_neighbours(&self, key: &K, commit: &mut Commit<K>) {
-        let (below, above) = self.view.neighbours(key);
+    fn note_neighbours(&self, key: &K, place: &Place, commit: &mut Commit<K>) {
+        let (below, above) = self.view.cells.around(place);
         let neighbours = [below, above].into_iter().flatten();
         let at_odds = neighbours.filter(|other| (self.view.types.are_at_odds)(key, other));
         commit.at_odds.extend(at_odds.map(|other| [key.clone(), other.clone()]));

@@ -29,7 +29,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 pub(crate) use leaf::Entries;
-use node::{Node, Spot};
+use node::{Node, Path, Spot};
 pub(crate) use range::Range;
 
 /// The most entries in a leaf and the most children of an inner node.
@@ -97,7 +97,14 @@ impl<K: Ord, C, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
 
     /// The nearest key below `key` and the nearest above it, whether or not `key` is present.
     pub(crate) fn neighbours(&self, key: &K) -> (Option<&K>, Option<&K>) {
-        self.root.neighbours(key)
+        let Spot { path, index, .. } = self.root.locate(key);
+        let places = index.map_or_else(|at| at..at, |at| at..at + 1);
+        self.root.around(&path, places)
+    }
+
+    /// The same for a key that was inserted at `place`, without a search; nothing may have changed since.
+    pub(crate) fn around(&self, place: &Place) -> (Option<&K>, Option<&K>) {
+        self.root.around(&place.path, place.at..place.at + 1)
     }
 
     /// The entries between two bounds, in key order; none if the bounds are the wrong way round.
@@ -166,6 +173,13 @@ impl<K: Ord, C, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
             _ => self.range(start, end).sum(measure),
         }
     }
+}
+
+/// Where a key was inserted.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: Path,
+    at: usize,
 }
 
 /// What measuring leaves again has shown.
@@ -246,20 +260,21 @@ impl<K: Ord + Clone, C: Clone, S, const FANOUT: usize> OrderedMap<K, C, S, FANOU
         }
     }
 
-    /// The cell at `key`, made and inserted if absent, and whether it was inserted. The tree is
+    /// The cell at `key`, made and inserted if absent, and where it was inserted. The tree is
     /// searched once, and the key is cloned only to insert it.
     pub(crate) fn entry_or_insert_with(
         &mut self,
         key: &K,
         make: impl FnOnce() -> C,
-    ) -> (&mut C, bool) {
+    ) -> (&mut C, Option<Place>) {
         let Spot { path, index, .. } = self.locate_with_room(key);
         match index {
-            Ok(at) => (Node::cell_mut(&mut self.root, &path, at), false),
+            Ok(at) => (Node::cell_mut(&mut self.root, &path, at), None),
             Err(at) => {
                 let entry = (key.clone(), make());
                 self.len += 1;
-                (Node::insert(&mut self.root, &path, at, entry), true)
+                let cell = Node::insert(&mut self.root, &path, at, entry);
+                (cell, Some(Place { path, at }))
             }
         }
     }

@@ -18,7 +18,7 @@ use super::Aggregate;
 use super::leaf::{Entries, Leaf, copy, make_room, partition_point, split_off};
 
 /// The child taken at each level from the root down. Eight levels hold 8^8 entries at the least.
-type Path = SmallVec<[usize; 8]>;
+pub(super) type Path = SmallVec<[usize; 8]>;
 
 /// A subtree, shared by all maps that contain it.
 pub(super) struct Node<K, C, S> {
@@ -123,6 +123,36 @@ impl<K, C, S> Node<K, C, S> {
     }
 }
 
+impl<K, C, S> Node<K, C, S> {
+    /// The nearest keys around some places of the leaf at the end of `path`: the one before them and the one
+    /// behind.
+    pub(super) fn around(
+        &self,
+        path: &[usize],
+        places: std::ops::Range<usize>,
+    ) -> (Option<&K>, Option<&K>) {
+        let (mut node, mut path, mut left, mut right) = (self, path, None, None);
+        loop {
+            match &node.body {
+                Body::Inner(children) => {
+                    let (at, rest) = step(path);
+                    left = at.checked_sub(1).map(|at| &children[at].node).or(left);
+                    right = children.get(at + 1).map(|child| &child.node).or(right);
+                    (node, path) = (&children[at].node, rest);
+                }
+                Body::Leaf(leaf) => {
+                    let less = leaf.keys()[..places.start].last();
+                    let greater = leaf.keys()[places.end..].first();
+                    return (
+                        less.or_else(|| left?.last_key()),
+                        greater.or_else(|| right?.first_key()),
+                    );
+                }
+            }
+        }
+    }
+}
+
 impl<K: Ord, C, S> Node<K, C, S> {
     /// The number of levels below this one.
     pub(super) fn height(&self) -> usize {
@@ -213,32 +243,6 @@ impl<K: Ord, C, S> Node<K, C, S> {
                     let (index, leaf_len) = (leaf.find(key), leaf.len());
                     let at_the_end = on_right_edge && index == Err(leaf_len);
                     return Spot { path, index, leaf_len, at_the_end };
-                }
-            }
-        }
-    }
-
-    pub(super) fn neighbours(&self, key: &K) -> (Option<&K>, Option<&K>) {
-        let (mut node, mut left, mut right) = (self, None, None);
-        loop {
-            match &node.body {
-                Body::Inner(children) => {
-                    let at = child_with(children, key);
-                    left = at.checked_sub(1).map(|at| &children[at].node).or(left);
-                    right = children.get(at + 1).map(|child| &child.node).or(right);
-                    node = &children[at].node;
-                }
-                Body::Leaf(leaf) => {
-                    let (below, above) = match leaf.find(key) {
-                        Ok(at) => (at, at + 1),
-                        Err(at) => (at, at),
-                    };
-                    let less = leaf.keys()[..below].last();
-                    let greater = leaf.keys()[above..].first();
-                    return (
-                        less.or_else(|| left?.last_key()),
-                        greater.or_else(|| right?.first_key()),
-                    );
                 }
             }
         }

@@ -104,9 +104,12 @@ fn apply<const FANOUT: usize>(op: &Op, tree: &mut Tree<FANOUT>, model: &mut Mode
         Op::Insert(key, cell) => assert_eq!(tree.insert(key, cell), model.insert(key, cell)),
         Op::Upsert(key, cell) => {
             let absent = !model.contains_key(&key);
-            let (found, inserted) = tree.entry_or_insert_with(&key, || 7);
+            let (found, place) = tree.entry_or_insert_with(&key, || 7);
             *found = found.wrapping_add(cell);
-            assert_eq!(inserted, absent);
+            assert_eq!(place.is_some(), absent);
+            if let Some(place) = place {
+                assert_eq!(tree.around(&place), tree.neighbours(&key));
+            }
             let expected = model.entry(key).or_insert(7);
             *expected = expected.wrapping_add(cell);
         }

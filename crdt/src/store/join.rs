@@ -250,7 +250,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if is_difference && is_known && !planted(Bug::KnownDotsReplaced) {
             return;
         }
-        let (cell, is_new) = self.view.cells.entry_or_insert_with(&sent.key, Cell::default);
+        let (cell, place) = self.view.cells.entry_or_insert_with(&sent.key, Cell::default);
         let held = cell.holds_removal();
         let turnover = cell.join(sent, own, upto, *coverage, &self.view.lives);
         debug_assert!(
@@ -265,7 +265,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if cell.is_empty() {
             self.view.cells.remove(&sent.key);
         }
-        self.note(sent.key.clone(), dots, is_new, turnover, index, commit);
+        self.note(sent.key.clone(), dots, place, turnover, index, commit);
     }
 
     /// The cells with a dot beyond the base of a part of differing cells that it does not list. Its sender

@@ -310,7 +310,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let lives = &self.view.lives;
         let local = |dot: &Dot| Some(LocalDot { life: lives.life(dot.replica)?, seq: dot.seq });
         let gone: SmallVec<[LocalDot; 2]> = gone.iter().filter_map(local).collect();
-        let (cell, is_new) = self.view.cells.entry_or_insert_with(key, Default::default);
+        let (cell, place) = self.view.cells.entry_or_insert_with(key, Default::default);
         let held = cell.holds_removal();
         let Turnover { died, .. } = cell.forget(&gone);
         let mut turnover = Turnover { died, ..Turnover::default() };
@@ -325,11 +325,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if cell.is_empty() {
             self.view.cells.remove(key);
         }
-        index.take(key, turnover, &self.view.lives);
-        if is_new {
-            self.note_neighbours(key, &mut repaired.commit);
-        }
-        repaired.commit.cells.push(ChangedCell { key: key.clone(), is_new, dots });
+        self.note(key.clone(), dots, place, turnover, index, &mut repaired.commit);
     }
 
     /// Whether another cell holds `dot`. Resets share their dot.
