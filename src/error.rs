@@ -1,8 +1,10 @@
 //! Why an operation of a replica failed: one error for each, and what it left unchanged.
 
-use rejoin_crdt::document::{DocumentJoinError, Inadmissible, TransactionTooLarge, WriteError};
+use rejoin_crdt::document::{
+    DocumentJoinError, Inadmissible, MemberState, TransactionTooLarge, WriteError,
+};
 use rejoin_crdt::wire::{DecodeError, PlaceTooLarge};
-use rejoin_crdt::{InvalidDelta, JoinError, StaleTransaction, Unauthorised};
+use rejoin_crdt::{InvalidDelta, JoinError, ReplicaId, StaleTransaction, Unauthorised};
 use rejoin_storage::{DiskError, StorageError};
 use thiserror::Error;
 
@@ -132,4 +134,33 @@ pub enum ResolveError {
     /// The transaction of the resolution did not commit.
     #[error("the resolution did not commit: {0}")]
     NotCommitted(Box<TransactError<WriteError>>),
+}
+
+/// Why nothing was written off. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum WriteOffError {
+    /// It is the life under which this replica writes itself: all of it is here.
+    #[error("this is the life of this replica, and all of it is here")]
+    OwnLife,
+    /// It is a member that is expected to come back. Retire it first, if it will not.
+    #[error("{life} is a member and {state}: retire it first, if it is gone for good")]
+    StillMember {
+        /// The life.
+        life: ReplicaId,
+        /// Where it stands.
+        state: MemberState,
+    },
+    /// This replica was found to differ from a peer, or is damaged, and not found equal to one since.
+    #[error("this replica is suspect: let an audit find it equal to a peer first")]
+    Suspect,
+    /// It was called inside a transaction of the same replica.
+    #[error("nothing can be written off inside a transaction of the same replica")]
+    Nested,
+    /// It could not be made durable.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The own state does not take it. It was made of that, so this does not happen.
+    #[error(transparent)]
+    Join(#[from] JoinError),
 }

@@ -159,8 +159,7 @@ impl Keeper {
         }
         let skipped = document.store().skip(replica, upto);
         self.keep(&skipped, document.store().view().context())?;
-        let valid = skipped.validate(&own_limits()).ok();
-        Ok(valid.and_then(|valid| valid.authorise(&Authority::Full).ok()))
+        Ok(authorised(skipped))
     }
 
     /// The id under which the life goes on.
@@ -264,6 +263,11 @@ impl Keeper {
         let completion = std::iter::from_fn(|| self.storage.poll()).find(|c| c.ticket == ticket);
         completion.map_or(Err(StorageError::Poisoned), |completion| completion.result)
     }
+}
+
+/// What this replica says to itself: it is in order, and nobody has to be asked.
+pub(crate) fn authorised(delta: Delta<Key, Value>) -> Option<AuthorisedDelta<Key, Value>> {
+    delta.validate(&own_limits()).ok()?.authorise(&Authority::Full).ok()
 }
 
 /// The records of a whole state.

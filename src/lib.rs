@@ -46,9 +46,12 @@ mod observer;
 mod repair;
 mod replica;
 mod shared;
+mod write_off;
 
 pub use collection::{Collection, Stalled};
-pub use error::{ApplyError, DeltaError, OpenReplicaError, ResolveError, TransactError};
+pub use error::{
+    ApplyError, DeltaError, OpenReplicaError, ResolveError, TransactError, WriteOffError,
+};
 pub use feed::Feed;
 pub use keeper::{KeepError, RecoverError, Recovery};
 pub use observer::{Observer, Origin};
@@ -63,6 +66,7 @@ pub use rejoin_storage::{
     TokenPlace, WhyNew, restore,
 };
 pub use replica::{Applied, Builder, Committed, Environment, LoadReport, Replica, Status};
+pub use write_off::{GivenUp, WrittenOff};
 
 /// The examples of `docs/members.md`, run as tests.
 #[cfg(doctest)]

@@ -96,6 +96,9 @@ pub struct Status {
     pub conflicts: usize,
     /// Whether a part of a transaction may be visible, because a catch-up is under way.
     pub hydrating: bool,
+    /// The lives of whose changes some keys have seen more than others: catch-ups that are under way, or will
+    /// never end ([`Replica::write_off`]). None unless this replica is hydrating.
+    pub unfinished: Vec<ReplicaId>,
     /// The replicas that ever wrote something that is known here.
     pub writers: usize,
     /// Whether so many lives have written that no further one may begin to
@@ -558,6 +561,7 @@ impl Replica {
             cells: cells.cell_count() - cells.range(&members_range()).count(),
             conflicts: document.view().contested_count(),
             hydrating: cells.is_hydrating(),
+            unfinished: document.store().unfinished(),
             writers: cells.context().floor().len(),
             crowded,
             suspect: document.store().is_suspect(),

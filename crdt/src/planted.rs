@@ -122,6 +122,8 @@ pub enum Bug {
     QuestionNotRepeated,
     /// No further peer is asked while what another one has comes in rounds.
     OnePeerAtATime,
+    /// What is written off is said to have been seen, and nobody is told that it is not here.
+    WrittenOffUnderNoHorizon,
 }
 
 impl Bug {
@@ -201,6 +203,9 @@ impl Bug {
 
     /// The planted bugs that show only where more lives write than a context can name.
     pub const LIVES: [Self; 1] = [Self::LivesUnbounded];
+
+    /// The planted bugs that show only where somebody has what others have written off.
+    pub const WRITE_OFF: [Self; 1] = [Self::WrittenOffUnderNoHorizon];
 
     /// The planted bugs of the log, which lose what was acknowledged or give one dot two meanings.
     pub const STORAGE: [Self; 4] = [

@@ -12,6 +12,7 @@ mod join;
 mod repair;
 mod scrub;
 mod verify;
+mod write_off;
 
 use std::collections::BTreeMap;
 
@@ -153,7 +154,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 
     /// How often something changed here without a new dot that says so: because it was collected, because
-    /// a listing of somebody who had collected it did not name it, or because damage was repaired. While this number stays, what
+    /// a listing of somebody who had collected it did not name it, because damage was repaired, or because it was
+    /// written off. While this number stays, what
     /// has changed can be told from the dots.
     pub const fn lapses(&self) -> u64 {
         self.lapses

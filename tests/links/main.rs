@@ -6,6 +6,8 @@
     reason = "a test stops at what it does not expect"
 )]
 
+mod write_off;
+
 use rejoin::link::{ClusterId, Event, Link, LinkOutput};
 use rejoin::path::{IntoPath, Key, TypeTag};
 use rejoin::{

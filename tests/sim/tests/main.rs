@@ -15,6 +15,7 @@ mod lives;
 mod planted;
 mod scrub;
 mod shrinking;
+mod write_off;
 
 /// Runs the histories of a lane and a size, and checks that enough happened in them.
 fn run_all(lane: Lane, shape: Shape) -> Tally {
