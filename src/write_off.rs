@@ -4,7 +4,7 @@
 //! before the last round, and with it all that it had told nobody else, this stays so: the replica is hydrating
 //! for ever, and so are all who talk to it. Only an operator knows that nobody will come back.
 
-use rejoin_crdt::document::{Document, DocumentView, MemberState, members_range};
+use rejoin_crdt::document::{Document, DocumentView, MemberState};
 use rejoin_crdt::path::Key;
 use rejoin_crdt::value::Value;
 use rejoin_crdt::{Delta, KeyRange, ReplicaId, Seq};
@@ -79,11 +79,45 @@ impl Replica {
     /// ```
     ///
     /// # Errors
-    /// When it is the own life, a member that somebody could retire, this replica is suspect, or it cannot be made
-    /// durable. Nothing was changed.
+    /// When it is the own life or that of a member, this replica is suspect, or it cannot be made durable. Nothing
+    /// was changed.
     pub fn write_off(&self, life: ReplicaId) -> Result<Option<WrittenOff>, WriteOffError> {
+        self.write_off_unless(life, state_of_member)
+    }
+
+    /// The same, also of a member that nobody is left to retire: all active members are gone for good, too, or
+    /// what is missing is a part of the member list, without which this replica cannot change it.
+    ///
+    /// # Errors
+    /// As [`Self::write_off`]; of a member only if this replica could retire it.
+    pub fn write_off_unretired(
+        &self,
+        life: ReplicaId,
+    ) -> Result<Option<WrittenOff>, WriteOffError> {
+        let own = self.shared.claimed_identity();
+        self.write_off_unless(life, |view, life| {
+            let (members, context) = (view.members(), view.cells().context());
+            let can_retire = own.is_some_and(|own| members.may_be_changed_by(own, context));
+            state_of_member(view, life).filter(|_| can_retire)
+        })
+    }
+
+    fn write_off_unless(
+        &self,
+        life: ReplicaId,
+        is_member: impl FnOnce(&DocumentView, ReplicaId) -> Option<MemberState>,
+    ) -> Result<Option<WrittenOff>, WriteOffError> {
         let writer = self.shared.writer().ok_or(WriteOffError::Nested)?;
-        self.check_write_off(life)?;
+        if self.shared.claimed_identity() == Some(life) {
+            return Err(WriteOffError::OwnLife);
+        }
+        if let Some(state) = is_member(&self.view(), life) {
+            return Err(WriteOffError::StillMember { life, state });
+        }
+        // What is missing may be damage, which an audit brings back.
+        if self.shared.document().store().is_suspect() {
+            return Err(WriteOffError::Suspect);
+        }
         let delta = self.shared.document().store().write_off(life);
         let Some(delta) = delta else { return Ok(None) };
         let written_off = WrittenOff::of(life, &delta);
@@ -97,33 +131,9 @@ impl Replica {
         self.shared.announce(Origin::Remote(None));
         Ok(Some(written_off))
     }
-
-    fn check_write_off(&self, life: ReplicaId) -> Result<(), WriteOffError> {
-        if self.shared.claimed_identity() == Some(life) {
-            return Err(WriteOffError::OwnLife);
-        }
-        // What is missing may be damage, which an audit brings back.
-        if self.shared.document().store().is_suspect() {
-            return Err(WriteOffError::Suspect);
-        }
-        match retirable(&self.view(), life) {
-            Some(state) => Err(WriteOffError::StillMember { life, state }),
-            None => Ok(()),
-        }
-    }
 }
 
-/// Where a life stands that is still a member, if somebody could retire it. Nobody can where a part of the member
-/// list itself is missing with it, or where it is the last active one.
-fn retirable(view: &DocumentView, life: ReplicaId) -> Option<MemberState> {
-    let members = view.members();
-    let state = members.state_of(life)?;
-    let is_over = matches!(state, MemberState::Closed | MemberState::Retired);
-    let list = members_range();
-    let seen: Vec<Seq> =
-        view.cells().context().segments_in(&list).map(|(_, seen)| seen.seq(life)).collect();
-    let is_list_whole = seen.windows(2).all(|pair| pair.first() == pair.last());
-    let is_active = |member: &crate::Member| member.state == MemberState::Active;
-    let has_others = members.iter().any(|member| member.life != life && is_active(&member));
-    (!is_over && is_list_whole && has_others).then_some(state)
+/// Where a life stands that is a member, until it is retired.
+fn state_of_member(view: &DocumentView, life: ReplicaId) -> Option<MemberState> {
+    view.members().state_of(life).filter(|state| *state != MemberState::Retired)
 }

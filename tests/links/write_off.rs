@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use rejoin::link::Event;
-use rejoin::{
-    KeyRange, Limits, MemberState, MemoryPlace, Replica, ReplicaId, Tx, WriteOffError,
-};
+use rejoin::{KeyRange, Limits, MemberState, MemoryPlace, Replica, ReplicaId, Tx, WriteOffError};
 use rejoin_storage::FaultyDisk;
 
 use crate::{NO_FAULTS, get, set, talk};
@@ -118,10 +116,10 @@ fn what_had_arrived_of_a_lost_life_stays_and_all_are_whole_again() {
 fn a_life_that_goes_on_is_not_written_off() {
     let (berlin, lima, life) = left_in_pieces();
     assert_eq!(berlin.write_off(berlin.identity()), Err(WriteOffError::OwnLife));
-    assert_eq!(berlin.write_off(lima.identity()).unwrap_err(), WriteOffError::StillMember {
-        life: lima.identity(),
-        state: MemberState::Active
-    });
+    assert_eq!(
+        berlin.write_off(lima.identity()).unwrap_err(),
+        WriteOffError::StillMember { life: lima.identity(), state: MemberState::Active }
+    );
     let before = berlin.context();
     berlin.close_member(life).unwrap();
     let closing = WriteOffError::StillMember { life, state: MemberState::Closing };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::cell::{CellRef, Sibling};
+use crate::context::Context;
 use crate::document::DocumentView;
 use crate::document::read::Source;
 use crate::dot::Dot;
@@ -110,6 +111,14 @@ impl<'a> Members<'a> {
         cell.into_iter().flat_map(admissions).any(|(sibling, says)| {
             says.is_of_founding(life, sibling.dot) || seen.contains(sibling.dot)
         })
+    }
+
+    /// Whether `life`, with this context, may change the list: an active member, that has caught up with its
+    /// admission on all of the list.
+    pub fn may_be_changed_by(self, life: ReplicaId, context: &Context<Key>) -> bool {
+        let list = members_range();
+        let is_active = self.state_of(life) == Some(MemberState::Active);
+        is_active && context.segments_in(&list).all(|(_, seen)| self.admit_at(life, seen))
     }
 
     fn member(self, life: ReplicaId, cell: CellRef<'a, Value>) -> Option<Member> {

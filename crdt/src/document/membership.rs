@@ -5,9 +5,7 @@
 
 use thiserror::Error;
 
-use crate::document::member::{
-    Admission, Member, MemberState, Members, admission_key, members_range, state_key,
-};
+use crate::document::member::{Admission, Member, MemberState, Members, admission_key, state_key};
 use crate::document::read::Source;
 use crate::document::{Tx, WriteError};
 use crate::dot::Dot;
@@ -186,9 +184,8 @@ impl MembersMut<'_, '_> {
         if state != Some(MemberState::Active) {
             return Err(MemberError::NotAMember { replica, state });
         }
-        let (context, list) = (self.tx.inner.store().view().context(), members_range());
         let has_reached =
-            context.segments_in(&list).all(|(_, seen)| members.admit_at(replica, seen));
+            members.may_be_changed_by(replica, self.tx.inner.store().view().context());
         has_reached.then_some(()).ok_or(MemberError::Hydrating)
     }
 
