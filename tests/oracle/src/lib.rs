@@ -187,6 +187,13 @@ impl History {
         snapshot
     }
 
+    /// An operation is lost on a key: on this key it did not happen. Replicas that knew it there are lost, too, and
+    /// must not be asked any more.
+    pub fn give_up(&mut self, id: OpId, key: usize) {
+        self.on_key[key].retain(|other| *other != id);
+        self.operations[id.0].seen.remove(&key);
+    }
+
     /// Teaches `to` what `from` knows now about the given keys.
     pub fn deliver(&mut self, from: usize, to: usize, keys: &[usize]) {
         self.deliver_snapshot(&self.knowledge(from), to, keys);

@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use rejoin::WrittenOff;
 use rejoin_crdt::document::DocumentView;
 use rejoin_crdt::path::Key;
 use rejoin_crdt::{Commit, Context, Dot, KeyRange, ReplicaId, planted};
@@ -116,6 +117,19 @@ impl Judge {
         for (dot, places) in deletions {
             let op = self.history.delete_subtree(at, self.txn, places);
             self.dots.push((op, *dot));
+        }
+    }
+
+    /// Nobody has these changes of `life`, and nobody ever will: on the keys of their ranges they did not happen.
+    pub(crate) fn give_up(&mut self, life: ReplicaId, written_off: &WrittenOff) {
+        for given_up in &written_off.ranges {
+            let places = self.places_in(std::slice::from_ref(&given_up.range));
+            let is_gone = |dot: Dot| {
+                dot.replica == life && given_up.after < dot.seq && dot.seq <= written_off.upto
+            };
+            for (op, _) in self.dots.iter().filter(|(_, dot)| is_gone(*dot)) {
+                places.iter().for_each(|place| self.history.give_up(*op, *place));
+            }
         }
     }
 

@@ -132,6 +132,8 @@ marks! {
     Retired,
     /// A change of a former member arrived after the news that it was retired.
     LateWrite,
+    /// What was left of a life that had ended in the middle of a catch-up was written off.
+    WrittenOff,
     /// A member closed itself.
     Closed,
     /// A clock was set to something else.

@@ -123,7 +123,7 @@ impl Faults {
         self.changed_members(at, &before, closed)
     }
 
-    fn changed_members<T>(
+    pub(super) fn changed_members<T>(
         &mut self,
         at: usize,
         before: &super::write::Before,
