@@ -220,6 +220,26 @@ pub(crate) enum MemberChange {
     Retire { life: String },
 }
 
+/// The body of `POST /v1/members/write-off`, answered by [`WrittenOff`].
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WriteOff {
+    /// The replica that is gone for good.
+    pub(crate) life: String,
+    /// Whether nobody is left who could retire it before.
+    #[serde(default)]
+    pub(crate) unretired: bool,
+}
+
+/// What was given up of a replica.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WrittenOff {
+    /// So many of its changes may be lost, at the most; 0 if nothing of it was missing.
+    pub(crate) changes: u64,
+    /// On how many ranges of keys some are missing.
+    pub(crate) ranges: usize,
+}
+
 /// The data of a `change` event of `GET /v1/watch`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Change {
@@ -308,6 +328,9 @@ pub(crate) struct Status {
     pub(crate) conflicts: u64,
     /// Whether a part of a transaction may be visible because data is still arriving.
     pub(crate) hydrating: bool,
+    /// The replicas of which some keys have seen more than others: they are still arriving, or nobody has the rest.
+    #[serde(default)]
+    pub(crate) unfinished: Vec<String>,
     /// The members that deletions are remembered for: they have not acknowledged everything yet.
     #[serde(default)]
     pub(crate) waits_for: Vec<Waiting>,

@@ -12,7 +12,7 @@ use ureq::{Agent as HttpClient, Body, http};
 
 use crate::api::{
     Change, Conflicts, ExportLine, Found, MemberChange, Members, Op, Problem, Resolve, Status,
-    Transact, Transacted,
+    Transact, Transacted, WriteOff, WrittenOff,
 };
 use crate::failure::Failure;
 use crate::text;
@@ -111,6 +111,11 @@ impl Client {
     /// Changes the member list; returns when that is acknowledged.
     pub(crate) fn change_members(&self, change: &MemberChange) -> Result<Transacted, Failure> {
         self.post("/v1/members", change)
+    }
+
+    /// Gives up what is not there of a replica that is lost.
+    pub(crate) fn write_off(&self, request: &WriteOff) -> Result<WrittenOff, Failure> {
+        self.post("/v1/members/write-off", request)
     }
 
     /// How the node is.

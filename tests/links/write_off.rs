@@ -34,7 +34,9 @@ fn load_some(replica: &Replica, pairs: Range<u64>, value: &str) {
 /// Gives `to` so many rounds of what it lacks of `from`, and returns how many that would have been.
 fn rounds(from: &Replica, to: &Replica, count: usize) -> usize {
     let deltas = from.deltas_since(&to.context()).unwrap();
-    deltas.iter().take(count).for_each(|delta| drop(to.apply(delta).unwrap()));
+    for delta in deltas.iter().take(count) {
+        to.apply(delta).unwrap();
+    }
     deltas.len()
 }
 
@@ -128,6 +130,20 @@ fn a_life_that_goes_on_is_not_written_off() {
     assert_eq!(berlin.write_off(ReplicaId::from_u128(1)), Ok(None), "nobody knows it");
     let nested = berlin.transact(|_| berlin.write_off(life).map(drop));
     assert!(matches!(nested, Err(rejoin::TransactError::Aborted(WriteOffError::Nested))));
+}
+
+#[test]
+fn a_member_that_nobody_is_left_to_retire_is_written_off_by_a_guest() {
+    let (berlin, lima, life) = left_in_pieces();
+    let guest = Replica::in_memory();
+    set(&guest, "note", "from a guest");
+    talk_in_peace(&berlin, &guest);
+    let active = WriteOffError::StillMember { life, state: MemberState::Active };
+    assert_eq!(lima.write_off_unretired(life), Err(active), "it could be retired here");
+    assert_eq!(guest.write_off(life), Err(active));
+    assert!(guest.write_off_unretired(life).unwrap().is_some());
+    talk_in_peace(&guest, &lima);
+    assert!(!guest.status().hydrating && !lima.status().hydrating);
 }
 
 #[test]

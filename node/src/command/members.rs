@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::{NodeOptions, print};
-use crate::api::{Member, MemberChange, Members};
+use crate::api::{Member, MemberChange, Members, WriteOff, WrittenOff};
 use crate::failure::{EXIT_CODES, Failure};
 use crate::text;
 
@@ -17,7 +17,8 @@ use crate::text;
         id that a member needs to admit this node.\n\n{EXIT_CODES}\n\n\
         Examples:\n  rejoin members\n  rejoin members found berlin\n  \
         rejoin members admit 6b1f0c9e-58a3-4f0e-9d6c-0f5a3c1e7d42 lima\n  \
-        rejoin members retire 6b1f0c9e-58a3-4f0e-9d6c-0f5a3c1e7d42")
+        rejoin members retire 6b1f0c9e-58a3-4f0e-9d6c-0f5a3c1e7d42\n  \
+        rejoin members write-off 6b1f0c9e-58a3-4f0e-9d6c-0f5a3c1e7d42")
 )]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -61,6 +62,20 @@ enum Change {
         #[command(flatten)]
         node: NodeOptions,
     },
+    /// Give up what has not arrived of a replica that is lost, and that `rejoin status` shows as unfinished.
+    ///
+    /// First let all nodes that can be reached sync until they are equal: what only one of them has of the lost
+    /// replica is given up for all. What has arrived stays, also of a transaction of which the rest has not.
+    WriteOff {
+        /// Its id.
+        life: String,
+        /// It is a member that nobody is left to retire: all active members are lost, or this node has the
+        /// member list in part.
+        #[arg(long)]
+        unretired: bool,
+        #[command(flatten)]
+        node: NodeOptions,
+    },
 }
 
 pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
@@ -72,8 +87,25 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
         }
         Some(Change::Close { life, node }) => (MemberChange::Close { life }, node),
         Some(Change::Retire { life, node }) => (MemberChange::Retire { life }, node),
+        Some(Change::WriteOff { life, unretired, node }) => {
+            return write_off(&WriteOff { life, unretired }, &node);
+        }
     };
     node.acknowledge(&node.client()?.change_members(&change)?)
+}
+
+fn write_off(request: &WriteOff, node: &NodeOptions) -> Result<ExitCode, Failure> {
+    let done = node.client()?.write_off(request)?;
+    let given_up = || {
+        let WrittenOff { changes, ranges } = done;
+        format!("given up: at most {changes} changes, on {ranges} ranges of keys\n")
+    };
+    match (node.json, done.ranges) {
+        (true, _) => print(&format!("{}\n", text::json(&done)))?,
+        (false, 0) => print("nothing of it was missing\n")?,
+        (false, _) => print(&given_up())?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn list(node: &NodeOptions) -> Result<ExitCode, Failure> {

@@ -12,7 +12,8 @@ use crate::text;
 #[derive(Debug, Args)]
 #[command(after_help = format!("Two nodes hold the same data exactly when their fingerprints are \
     equal. `behind` counts the changes that a peer has and this node lacks, `it lacks` the other way \
-    round.\n\n{EXIT_CODES}\n\n\
+    round. What is unfinished has arrived for some keys only; if no peer has the rest any more, \
+    `rejoin members write-off` gives it up.\n\n{EXIT_CODES}\n\n\
     Examples:\n  rejoin status\n  rejoin status --json --node http://127.0.0.1:8401"))]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -51,7 +52,15 @@ fn report(status: &Status) -> String {
     let suspect = status.suspect.then(|| ("suspect", "yes: not found equal to a peer yet".into()));
     let late = (status.late_writes > 0)
         .then(|| ("late writes", format!("{} of former members", status.late_writes)));
-    let alarms = copied.into_iter().chain(crowded).chain(damaged).chain(suspect).chain(late);
+    let unfinished = (!status.unfinished.is_empty())
+        .then(|| ("unfinished", format!("of {}", status.unfinished.join(", "))));
+    let alarms = copied
+        .into_iter()
+        .chain(crowded)
+        .chain(damaged)
+        .chain(suspect)
+        .chain(late)
+        .chain(unfinished);
     let facts = facts.into_iter().chain(alarms);
     let facts: Vec<Vec<String>> = facts.map(|(k, v)| vec![k.into(), v]).collect();
     let mut report = text::table(&facts);

@@ -1,9 +1,9 @@
 //! Members: listing them, and changing the list.
 
-use rejoin::{Member, MemberError, MemberState, ReplicaId};
+use rejoin::{Member, MemberError, MemberState, ReplicaId, WriteOffError};
 
 use super::{Engine, bad_request, refusal};
-use crate::api::{self, DotName, MemberChange, Problem, Transacted};
+use crate::api::{self, DotName, MemberChange, Problem, Transacted, WriteOff, WrittenOff};
 
 impl Engine {
     /// The members of the document, and the id under which this node writes.
@@ -31,6 +31,24 @@ impl Engine {
             };
             let written = usize::from(done.map_err(|error| refused(&error))?);
             Ok((written, 1 - written))
+        })
+    }
+
+    /// Gives up what is not here of a replica that is gone for good.
+    ///
+    /// # Errors
+    ///
+    /// The replica may come back, or it cannot be done now; nothing was changed.
+    pub(crate) fn write_off(&self, request: &WriteOff) -> Result<WrittenOff, Problem> {
+        let life = replica(&request.life)?;
+        let done = match request.unretired {
+            false => self.replica.write_off(life),
+            true => self.replica.write_off_unretired(life),
+        };
+        let done = done.map_err(|error| not_written_off(&error))?;
+        Ok(WrittenOff {
+            changes: done.as_ref().map_or(0, rejoin::WrittenOff::most_changes),
+            ranges: done.map_or(0, |done| done.ranges.len()),
         })
     }
 }
@@ -93,4 +111,15 @@ fn refused(error: &MemberError) -> Problem {
         _ => (500, "internal"),
     };
     Problem::new(status, code, title, error.to_string())
+}
+
+fn not_written_off(error: &WriteOffError) -> Problem {
+    let (status, code) = match error {
+        WriteOffError::OwnLife => (409, "own_life"),
+        WriteOffError::StillMember { .. } => (409, "still_member"),
+        WriteOffError::Suspect => (409, "suspect"),
+        WriteOffError::Storage(_) => (500, "storage"),
+        _ => (500, "internal"),
+    };
+    Problem::new(status, code, "Nothing was written off", error.to_string())
 }

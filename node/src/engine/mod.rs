@@ -142,6 +142,7 @@ impl Engine {
             token: token::write(view.cells().context()),
             conflicts: u64::try_from(view.conflicts(Path::ROOT).count()).unwrap_or(u64::MAX),
             hydrating: status.hydrating,
+            unfinished: status.unfinished.iter().map(ToString::to_string).collect(),
             waits_for: self.replica.stalled().into_iter().map(waiting).collect(),
             given_up: status.given_up.iter().map(ToString::to_string).collect(),
             crowded: status.crowded,

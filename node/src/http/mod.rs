@@ -9,6 +9,7 @@
 //! | `POST /v1/resolve` | supersedes the siblings of a conflict |
 //! | `GET /v1/members` | the members of the document |
 //! | `POST /v1/members` | founds, admits, closes, retires |
+//! | `POST /v1/members/write-off` | gives up what is not here of a replica that is lost |
 //! | `GET /v1/watch?path=&since=` | changes, as server-sent events |
 //! | `GET /v1/snapshot` | the whole state as bytes, for a backup |
 //! | `GET /v1/status` | how the node is |
@@ -66,6 +67,7 @@ fn router(engine: Arc<Engine>, shutdown: signal::Receiver<bool>) -> Router {
         .route("/v1/conflicts", get(conflict::list))
         .route("/v1/resolve", post(conflict::resolve))
         .route("/v1/members", get(member::list).post(member::change))
+        .route("/v1/members/write-off", post(member::write_off))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/snapshot", get(read::snapshot))
         .route("/v1/status", get(read::status))

@@ -54,3 +54,29 @@ fn what_the_rules_of_members_forbid_is_refused_and_says_why() {
     refused(&berlin, &["admit", "lima", "lima"], "not the id of a replica");
     assert_eq!(states(&berlin), [(json!("berlin"), json!("active"))]);
 }
+
+#[test]
+fn nothing_is_written_off_that_may_come_back() {
+    let (berlin, lima) = (Node::start(&[]), Node::start(&[]));
+    let stranger = id(&lima);
+    assert_eq!(berlin.ok(&["members", "write-off", &stranger]), "nothing of it was missing\n");
+    let nothing = json!({"changes": 0, "ranges": 0});
+    assert_eq!(berlin.json(&["members", "write-off", &stranger]), nothing);
+    berlin.ok(&["members", "found", "berlin"]);
+    berlin.ok(&["members", "admit", &stranger, "lima"]);
+    let own = id(&berlin);
+    for (life, words) in [
+        (stranger.as_str(), "retire it first"),
+        (own.as_str(), "the life of this replica"),
+        ("lima", "not the id of a replica"),
+    ] {
+        let answer = berlin.run(&["members", "write-off", life]);
+        assert_eq!((answer.code, answer.out.as_str()), (1, ""), "{life}");
+        assert!(answer.err.contains(words), "{life}: {}", answer.err);
+    }
+    let answer = berlin.run(&["members", "write-off", &stranger, "--unretired"]);
+    assert!(answer.err.contains("retire it first"), "berlin could: {}", answer.err);
+    berlin.ok(&["members", "retire", &stranger]);
+    assert_eq!(berlin.ok(&["members", "write-off", &stranger]), "nothing of it was missing\n");
+    assert_eq!(berlin.status()["unfinished"], json!([]));
+}
