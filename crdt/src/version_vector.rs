@@ -68,6 +68,29 @@ impl VersionVector {
         }
     }
 
+    /// The position of `replica` among the components.
+    pub(crate) fn place(&self, replica: ReplicaId) -> Option<usize> {
+        self.find(replica).ok()
+    }
+
+    /// The replica at this position.
+    pub(crate) fn replica_at(&self, place: usize) -> Option<ReplicaId> {
+        self.components().get(place).map(|c| c.0)
+    }
+
+    /// Another vector, whose component of `replica` is `seq`.
+    pub(crate) fn with(&self, replica: ReplicaId, seq: Seq) -> Self {
+        let (found, components) = (self.find(replica), self.components());
+        let (Ok(at) | Err(at)) = found;
+        let (before, after) = components.split_at(at);
+        let after = after.get(usize::from(found.is_ok())..).unwrap_or_default();
+        let mut changed = Vec::with_capacity(components.len() + 1);
+        changed.extend_from_slice(before);
+        changed.extend((seq > 0).then_some((replica, seq)));
+        changed.extend_from_slice(after);
+        Self::of(changed)
+    }
+
     /// Whether `dot` has been incorporated.
     pub fn contains(&self, dot: Dot) -> bool {
         dot.seq <= self.seq(dot.replica)

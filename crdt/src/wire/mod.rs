@@ -30,6 +30,7 @@ mod error;
 mod extract;
 mod keys;
 mod part;
+mod referenced;
 mod runs;
 mod varint;
 mod vectors;
@@ -39,12 +40,13 @@ use std::collections::BTreeSet;
 
 pub use error::DecodeError;
 pub use extract::{Extract, PlaceTooLarge, extract, fit};
+pub use referenced::{decode_delta_after, encode_delta_after, is_referenced};
 pub use weight::decoded_bytes;
 
 use bounds::Bounds;
 use envelope::{array_len, bin, optional_bin, put_array_len, put_bin, put_optional_bin, skip};
 use part::{part_to_bytes, read_part};
-use varint::{Reader, put_count, put_varint, wide};
+use varint::{Reader, put_count, put_varint};
 use vectors::{Dictionary, DictionaryWriter, put_vector, read_vector};
 use weight::{Budget, SEGMENT_BYTES};
 
@@ -64,14 +66,8 @@ use crate::version_vector::VersionVector;
 /// The first byte of every message. It changes when old readers can no longer read it.
 const FORMAT_VERSION: u8 = 1;
 
-/// The first byte of a delta whose vectors are differences to one that the reader knows.
-const REFERENCED_VERSION: u8 = 2;
-
 /// Elements of the envelope of a delta: dictionary, horizon, fingerprint, parts.
 const DELTA_ELEMENTS: usize = 4;
-
-/// One more element: a check of the reference.
-const REFERENCED_ELEMENTS: usize = 5;
 
 /// Elements of the envelope of a context and of a version vector: dictionary, content.
 const VECTOR_ELEMENTS: usize = 2;
@@ -79,43 +75,19 @@ const VECTOR_ELEMENTS: usize = 2;
 /// The bytes of a delta, which must be a valid one: keys and lists that are not in order cannot all
 /// be written so that they can be read.
 pub fn encode_delta(delta: &Delta<Key, Value>) -> Vec<u8> {
-    encode_with(delta, None)
-}
-
-/// The bytes of a delta for a reader who knows `reference`: of its vectors, only what differs from that
-/// is written. So the bytes do not grow with the number of writers.
-pub fn encode_delta_after(delta: &Delta<Key, Value>, reference: &VersionVector) -> Vec<u8> {
-    encode_with(delta, Some(reference))
-}
-
-fn encode_with(delta: &Delta<Key, Value>, known: Option<&VersionVector>) -> Vec<u8> {
-    let nothing = VersionVector::new();
-    let dictionary = DictionaryWriter::new(replicas_of_delta(delta, known));
-    let mut out = match known {
-        Some(_) => begin(REFERENCED_VERSION, REFERENCED_ELEMENTS, &dictionary),
-        None => begin(FORMAT_VERSION, DELTA_ELEMENTS, &dictionary),
-    };
+    let dictionary = DictionaryWriter::new(replicas_of_delta(delta, None));
+    let mut out = begin(DELTA_ELEMENTS, &dictionary);
     let mut horizon = Vec::new();
-    put_vector(&mut horizon, &dictionary, &delta.horizon, known.unwrap_or(&nothing));
+    put_vector(&mut horizon, &dictionary, &delta.horizon, &VersionVector::new());
     put_optional_bin(&mut out, (!delta.horizon.is_empty()).then_some(horizon.as_slice()));
     put_optional_bin(&mut out, delta.fingerprint.as_ref().map(|fingerprint| &fingerprint.0[..]));
     put_array_len(&mut out, delta.parts.len());
-    let (mut bounds, mut reference) = (Bounds::default(), known.unwrap_or(&delta.horizon));
+    let (mut bounds, mut reference) = (Bounds::default(), &delta.horizon);
     for part in &delta.parts {
         put_bin(&mut out, &part_to_bytes(&dictionary, &mut bounds, reference, part));
         reference = &part.base;
     }
-    if let Some(known) = known {
-        put_bin(&mut out, &check_of(known));
-    }
     out
-}
-
-/// Tells a reference from another one that somebody holds by mistake. It is no defence against malice:
-/// who sends a delta can say what it likes without.
-fn check_of(reference: &VersionVector) -> [u8; 8] {
-    let mix = |sum: u64, seq: u64| sum.wrapping_mul(31).wrapping_add(seq);
-    reference.iter().fold(wide(reference.len()), |sum, (_, seq)| mix(sum, seq)).to_le_bytes()
 }
 
 /// The delta that was encoded to these bytes.
@@ -124,45 +96,12 @@ fn check_of(reference: &VersionVector) -> [u8; 8] {
 /// What is wrong with the bytes, and where; also when there are more of them than
 /// `limits.delta_bytes`, or the delta would take too much memory (see [`decoded_bytes`]).
 pub fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Delta<Key, Value>, DecodeError> {
-    decode_with(bytes, limits, None)
-}
-
-/// The delta that was encoded to these bytes, for a reader who knows `reference`. A delta that needs no
-/// reference is read, too.
-///
-/// # Errors
-/// As [`decode_delta`], and when the delta was encoded after another reference.
-pub fn decode_delta_after(
-    bytes: &[u8],
-    limits: &Limits,
-    reference: &VersionVector,
-) -> Result<Delta<Key, Value>, DecodeError> {
-    decode_with(bytes, limits, is_referenced(bytes).then_some(reference))
-}
-
-/// Whether these bytes are a delta that only a reader of the right reference understands.
-pub fn is_referenced(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&REFERENCED_VERSION)
-}
-
-fn decode_with(
-    bytes: &[u8],
-    limits: &Limits,
-    known: Option<&VersionVector>,
-) -> Result<Delta<Key, Value>, DecodeError> {
-    let (version, elements) = match known {
-        Some(_) => (REFERENCED_VERSION, REFERENCED_ELEMENTS),
-        None => (FORMAT_VERSION, DELTA_ELEMENTS),
-    };
-    let (mut message, mut budget) = Message::open(bytes, limits, version, elements)?;
+    let (mut message, mut budget) = Message::open(bytes, limits, DELTA_ELEMENTS)?;
     let Message { reader, dictionary, .. } = &mut message;
-    let nothing = VersionVector::new();
     let horizon = match optional_bin(reader)? {
-        Some(mut bytes) => {
-            let after = known.unwrap_or(&nothing);
-            let horizon = read_vector(&mut bytes, dictionary, &mut budget, after)?;
-            bytes.end()?;
-            non_empty(horizon, bytes.at())?
+        Some(bytes) => {
+            let at = bytes.at();
+            non_empty(read_whole_vector(bytes, dictionary, &mut budget)?, at)?
         }
         None => VersionVector::new(),
     };
@@ -171,16 +110,9 @@ fn decode_with(
     let mut bounds = Bounds::default();
     let mut parts: Vec<Part<Key, Value>> = Vec::new();
     for _ in 0..count {
-        let reference = parts.last().map_or(known.unwrap_or(&horizon), |last| &last.base);
+        let reference = parts.last().map_or(&horizon, |last| &last.base);
         let bytes = bin(reader)?;
         parts.push(read_part(bytes, dictionary, &mut budget, &mut bounds, reference)?);
-    }
-    if let Some(known) = known {
-        let at = reader.at();
-        let mut check = bin(reader)?;
-        if check.bytes(check.remaining())? != check_of(known) {
-            return Err(DecodeError::Reference { at });
-        }
     }
     message.close()?;
     Ok(Delta { parts, horizon, fingerprint })
@@ -189,7 +121,7 @@ fn decode_with(
 /// The bytes of a context.
 pub fn encode_context(context: &Context<Key>) -> Vec<u8> {
     let dictionary = DictionaryWriter::new(replicas_of_context(context));
-    let mut out = begin(FORMAT_VERSION, VECTOR_ELEMENTS, &dictionary);
+    let mut out = begin(VECTOR_ELEMENTS, &dictionary);
     let mut segments = Vec::new();
     put_count(&mut segments, context.segment_count());
     let (mut bounds, nothing, full) = (Bounds::default(), VersionVector::new(), KeyRange::full());
@@ -211,7 +143,7 @@ pub fn encode_context(context: &Context<Key>) -> Vec<u8> {
 /// # Errors
 /// What is wrong with the bytes, and where; limits are those of a delta.
 pub fn decode_context(bytes: &[u8], limits: &Limits) -> Result<Context<Key>, DecodeError> {
-    let (mut message, mut budget) = Message::open(bytes, limits, FORMAT_VERSION, VECTOR_ELEMENTS)?;
+    let (mut message, mut budget) = Message::open(bytes, limits, VECTOR_ELEMENTS)?;
     let Message { reader, dictionary, .. } = &mut message;
     let mut content = bin(reader)?;
     let mut bounds = Bounds::default();
@@ -235,7 +167,7 @@ pub fn decode_context(bytes: &[u8], limits: &Limits) -> Result<Context<Key>, Dec
 /// The bytes of a version vector.
 pub fn encode_version_vector(vector: &VersionVector) -> Vec<u8> {
     let dictionary = DictionaryWriter::new(vector.iter().map(|(id, _)| id).collect());
-    let mut out = begin(FORMAT_VERSION, VECTOR_ELEMENTS, &dictionary);
+    let mut out = begin(VECTOR_ELEMENTS, &dictionary);
     let mut content = Vec::new();
     put_vector(&mut content, &dictionary, vector, &VersionVector::new());
     put_bin(&mut out, &content);
@@ -248,7 +180,7 @@ pub fn encode_version_vector(vector: &VersionVector) -> Vec<u8> {
 /// What is wrong with the bytes, and where; also when it has more entries than
 /// `limits.version_vector_entries`.
 pub fn decode_version_vector(bytes: &[u8], limits: &Limits) -> Result<VersionVector, DecodeError> {
-    let (mut message, mut budget) = Message::open(bytes, limits, FORMAT_VERSION, VECTOR_ELEMENTS)?;
+    let (mut message, mut budget) = Message::open(bytes, limits, VECTOR_ELEMENTS)?;
     let content = bin(&mut message.reader)?;
     let vector = read_whole_vector(content, &mut message.dictionary, &mut budget)?;
     message.close()?;
@@ -260,7 +192,7 @@ pub fn encode_acknowledgements(acknowledgements: &Acknowledgements) -> Vec<u8> {
     let entries = || acknowledgements.iter();
     let named = entries().flat_map(|(life, seen)| seen.iter().map(|(id, _)| id).chain([life]));
     let dictionary = DictionaryWriter::new(named.collect());
-    let mut out = begin(FORMAT_VERSION, VECTOR_ELEMENTS, &dictionary);
+    let mut out = begin(VECTOR_ELEMENTS, &dictionary);
     let mut content = Vec::new();
     put_count(&mut content, entries().count());
     let nothing = VersionVector::new();
@@ -282,7 +214,7 @@ pub fn decode_acknowledgements(
     bytes: &[u8],
     limits: &Limits,
 ) -> Result<Acknowledgements, DecodeError> {
-    let (mut message, mut budget) = Message::open(bytes, limits, FORMAT_VERSION, VECTOR_ELEMENTS)?;
+    let (mut message, mut budget) = Message::open(bytes, limits, VECTOR_ELEMENTS)?;
     let Message { reader, dictionary, .. } = &mut message;
     let mut content = bin(reader)?;
     let mut entries: Vec<(ReplicaId, VersionVector)> = Vec::new();
@@ -306,11 +238,29 @@ pub fn decode_acknowledgements(
 }
 
 /// Version, header and dictionary of a message.
-fn begin(version: u8, elements: usize, dictionary: &DictionaryWriter) -> Vec<u8> {
-    let mut out = vec![version];
+fn begin(elements: usize, dictionary: &DictionaryWriter) -> Vec<u8> {
+    let mut out = vec![FORMAT_VERSION];
     put_array_len(&mut out, elements);
     put_bin(&mut out, &dictionary.to_bytes());
     out
+}
+
+/// What follows the version, and what may be spent on it.
+fn open<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+    version: u8,
+) -> Result<(Reader<'a>, Budget), DecodeError> {
+    let (found_bytes, limit_bytes) = (bytes.len(), limits.delta_bytes);
+    if found_bytes > limit_bytes {
+        return Err(DecodeError::TooLong { found_bytes, limit_bytes });
+    }
+    let mut reader = Reader::new(bytes);
+    let found = reader.byte()?;
+    if found != version {
+        return Err(DecodeError::Version { found });
+    }
+    Ok((reader, Budget::new(found_bytes, limits)))
 }
 
 /// A message whose header and dictionary are read.
@@ -325,19 +275,9 @@ impl<'a> Message<'a> {
     fn open(
         bytes: &'a [u8],
         limits: &Limits,
-        version: u8,
         elements: usize,
     ) -> Result<(Self, Budget), DecodeError> {
-        let (found_bytes, limit_bytes) = (bytes.len(), limits.delta_bytes);
-        if found_bytes > limit_bytes {
-            return Err(DecodeError::TooLong { found_bytes, limit_bytes });
-        }
-        let mut budget = Budget::new(found_bytes, limits);
-        let mut reader = Reader::new(bytes);
-        let found = reader.byte()?;
-        if found != version {
-            return Err(DecodeError::Version { found });
-        }
+        let (mut reader, mut budget) = open(bytes, limits, FORMAT_VERSION)?;
         let unknown_elements = array_len(&mut reader, elements)? - elements;
         let dictionary = Dictionary::read(bin(&mut reader)?, &mut budget)?;
         Ok((Self { reader, dictionary, unknown_elements }, budget))

@@ -7,6 +7,9 @@
 //! A version vector is the list of components in which it differs from a reference, sorted: how many,
 //! then for each the number of dictionary entries passed over and the zigzag difference, never zero.
 //! A component that the other side lacks counts as zero. Equal vectors therefore take one byte.
+//!
+//! A delta after a reference (see `referenced.rs`) mostly names one replica, its author. Then it goes
+//! without saying which component differs: a vector is the difference of that one, which may be zero.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -21,24 +24,38 @@ const ID_BYTES: usize = 16;
 
 /// The replica ids of a message that is being written.
 #[derive(Debug)]
-pub(super) struct DictionaryWriter(Vec<ReplicaId>);
+pub(super) struct DictionaryWriter {
+    ids: Vec<ReplicaId>,
+    /// Vectors are the difference of the only component that there is.
+    is_lone: bool,
+}
 
 impl DictionaryWriter {
     pub(super) fn new(ids: BTreeSet<ReplicaId>) -> Self {
         if planted(Bug::HashOrderOnWire) {
             let ids: HashSet<ReplicaId> = ids.into_iter().collect();
-            return Self(ids.into_iter().collect());
+            return Self { ids: ids.into_iter().collect(), is_lone: false };
         }
-        Self(ids.into_iter().collect())
+        Self { ids: ids.into_iter().collect(), is_lone: false }
+    }
+
+    /// The dictionary of a delta after a reference.
+    pub(super) fn after_reference(ids: BTreeSet<ReplicaId>) -> Self {
+        let is_lone = ids.len() == 1;
+        Self { is_lone, ..Self::new(ids) }
+    }
+
+    pub(super) fn ids(&self) -> &[ReplicaId] {
+        &self.ids
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|id| *id.as_bytes()).collect()
+        self.ids.iter().flat_map(|id| *id.as_bytes()).collect()
     }
 
     pub(super) fn index(&self, id: ReplicaId) -> u64 {
         // Every id of the message was collected before; a miss would only name a wrong replica.
-        wide(self.0.binary_search(&id).unwrap_or_default())
+        wide(self.ids.binary_search(&id).unwrap_or_default())
     }
 }
 
@@ -47,6 +64,8 @@ impl DictionaryWriter {
 pub(super) struct Dictionary {
     ids: Vec<ReplicaId>,
     is_named: Vec<bool>,
+    /// As in [`DictionaryWriter`].
+    is_lone: bool,
 }
 
 impl Dictionary {
@@ -55,16 +74,15 @@ impl Dictionary {
         budget.charge(wide(count), DICTIONARY_ENTRY_BYTES)?;
         let mut ids = Vec::with_capacity(count);
         while bytes.remaining() > 0 {
-            let entry = ids.len();
-            let out_of_order = DecodeError::Dictionary { entry };
-            let id = bytes.bytes(ID_BYTES)?.try_into().map_err(|_| out_of_order)?;
-            let id = ReplicaId::from_bytes(id);
-            if ids.last().is_some_and(|last| *last >= id) {
-                return Err(out_of_order);
-            }
-            ids.push(id);
+            read_id(&mut bytes, &mut ids)?;
         }
-        Ok(Self { is_named: vec![false; ids.len()], ids })
+        Ok(Self { is_named: vec![false; ids.len()], ids, is_lone: false })
+    }
+
+    /// The dictionary of a delta after a reference, which has these ids, in any order.
+    pub(super) fn after_reference(mut ids: Vec<ReplicaId>) -> Self {
+        ids.sort_unstable();
+        Self { is_named: vec![false; ids.len()], is_lone: ids.len() == 1, ids }
     }
 
     /// The id with this number, which ends at byte `at`.
@@ -86,21 +104,40 @@ impl Dictionary {
     }
 }
 
+/// Reads an id behind others, which it must be greater than.
+pub(super) fn read_id(
+    reader: &mut Reader<'_>,
+    ids: &mut Vec<ReplicaId>,
+) -> Result<(), DecodeError> {
+    let out_of_order = DecodeError::Dictionary { entry: ids.len() };
+    let id = reader.bytes(ID_BYTES)?.try_into().map_err(|_| out_of_order)?;
+    let id = ReplicaId::from_bytes(id);
+    if ids.last().is_some_and(|last| *last >= id) {
+        return Err(out_of_order);
+    }
+    ids.push(id);
+    Ok(())
+}
+
 pub(super) fn put_vector(
     out: &mut Vec<u8>,
     dictionary: &DictionaryWriter,
     vector: &VersionVector,
     reference: &VersionVector,
 ) {
-    let ids: BTreeSet<_> = vector.iter().chain(reference.iter()).map(|(id, _)| id).collect();
-    let seqs = ids.into_iter().map(|id| (id, vector.seq(id), reference.seq(id)));
-    let changed: Vec<_> = seqs.filter(|(_, seq, known)| seq != known).collect();
+    let more = vector.ahead_of(reference).map(|a| (a.replica, difference(a.upto, a.after)));
+    let less = reference.ahead_of(vector).map(|a| (a.replica, difference(a.after, a.upto)));
+    let mut changed: Vec<_> = more.chain(less).collect();
+    changed.sort_unstable();
+    if dictionary.is_lone {
+        return put_varint(out, changed.first().map_or(0, |(_, changed)| *changed));
+    }
     put_count(out, changed.len());
     let mut next = 0;
-    for (id, seq, known) in changed {
+    for (id, changed) in changed {
         let index = dictionary.index(id);
         put_varint(out, index.saturating_sub(next));
-        put_varint(out, difference(seq, known));
+        put_varint(out, changed);
         next = index + 1;
     }
 }
@@ -111,6 +148,9 @@ pub(super) fn read_vector(
     budget: &mut Budget,
     reference: &VersionVector,
 ) -> Result<VersionVector, DecodeError> {
+    if dictionary.is_lone {
+        return read_lone(reader, dictionary, budget, reference);
+    }
     let start = reader.at();
     let mut known = reference.iter().peekable();
     let mut components = Vec::new();
@@ -143,6 +183,32 @@ pub(super) fn read_vector(
     }
     known.try_for_each(push)?;
     Ok(components.into_iter().collect())
+}
+
+/// Reads a vector that differs from its reference in one component at the most.
+fn read_lone(
+    reader: &mut Reader<'_>,
+    dictionary: &mut Dictionary,
+    budget: &mut Budget,
+    reference: &VersionVector,
+) -> Result<VersionVector, DecodeError> {
+    let start = reader.at();
+    let changed = reader.varint()?;
+    if changed == 0 {
+        charge_copy(budget, start, reference.len())?;
+        return Ok(reference.clone());
+    }
+    let id = dictionary.id(reader.at(), 0)?;
+    let (from, is_new) = (reference.seq(id), reference.place(id).is_none());
+    let to = add_difference(from, changed);
+    let len = reference.len() + usize::from(is_new) - usize::from(to == 0 && !is_new);
+    charge_copy(budget, start, len)?;
+    Ok(reference.with(id, to))
+}
+
+fn charge_copy(budget: &mut Budget, at: usize, len: usize) -> Result<(), DecodeError> {
+    budget.check_vector_len(at, len)?;
+    budget.charge(wide(len), VECTOR_COMPONENT_BYTES)
 }
 
 #[cfg(test)]
