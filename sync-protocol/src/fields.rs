@@ -1,4 +1,4 @@
-//! Reading and writing the MessagePack arrays that messages are.
+//! Reading and writing the MessagePack arrays that nearly all messages are.
 //!
 //! A reader takes the elements it knows, in order. Elements behind them belong to a later version of
 //! the protocol and are ignored without being parsed, so they can neither fail nor cost anything.
@@ -53,6 +53,18 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A message that is no array but bytes.
+    pub(crate) const fn bare(body: &'a [u8]) -> Self {
+        Self { rest: body, element: 0, len: 0, known: 0 }
+    }
+
+    /// All bytes of such a message.
+    pub(crate) const fn rest(&mut self) -> &'a [u8] {
+        let rest = self.rest;
+        self.rest = &[];
+        rest
+    }
+
     /// The elements of an array within the message.
     pub(crate) fn array(&mut self, needed: u32) -> Result<u32, MessageError> {
         match decode::read_array_len(&mut self.rest) {
@@ -76,6 +88,15 @@ impl<'a> Fields<'a> {
         }
         self.known += 1;
         self.uint().map(Some)
+    }
+
+    /// 16 bytes behind these elements, if they are there.
+    pub(crate) fn further_optional_id(&mut self) -> Result<Option<[u8; 16]>, MessageError> {
+        if self.len <= self.known {
+            return Ok(None);
+        }
+        self.known += 1;
+        self.optional_id()
     }
 
     /// An unsigned integer that is a size on this machine; larger ones are cut.
@@ -156,6 +177,11 @@ impl Body {
     /// The start of an array of `len` elements.
     pub(crate) fn array(len: u32) -> Self {
         Self(Vec::new()).nested(len)
+    }
+
+    /// A message that is no array but bytes.
+    pub(crate) fn bare(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
     }
 
     /// The start of an array within the message.

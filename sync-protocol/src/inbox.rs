@@ -67,7 +67,7 @@ impl Inbox {
         frame: Frame,
         limits: &Limits,
     ) -> Result<Option<Vec<u8>>, SessionError> {
-        if kind == Kind::Delta {
+        if kind.needs_credit() {
             self.spend(frame.body.len() as u64)?;
         }
         let begun = self.partial.remove(&frame.kind);
@@ -104,7 +104,7 @@ impl Inbox {
 
     /// Whether a delta has come in part.
     pub(crate) fn has_part_of_delta(&self) -> bool {
-        self.partial.contains_key(&Kind::Delta.number())
+        [Kind::Delta, Kind::Push].iter().any(|kind| self.partial.contains_key(&kind.number()))
     }
 
     /// Whether no delta is waiting for the store.

@@ -1,4 +1,5 @@
-//! Messages: what two sessions say to each other. Each is one MessagePack array.
+//! Messages: what two sessions say to each other. Each is one MessagePack array, but for pushes: what stands
+//! around a small change counts, so they are nothing but the bytes of a delta.
 //!
 //! Contexts stand in them as [context forms](crate::context_form), deltas in the encoding of the
 //! engine; both are opaque bytes here.
@@ -57,11 +58,13 @@ pub enum Kind {
     Testimony = 21,
     /// A pull cannot be answered now.
     Later = 22,
+    /// Changes that nobody asked for, after a reference.
+    Push = 23,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Hello,
         Self::Pull,
         Self::Delta,
@@ -84,6 +87,7 @@ impl Kind {
         Self::Differ,
         Self::Testimony,
         Self::Later,
+        Self::Push,
     ];
 
     /// The kind of this number.
@@ -96,11 +100,17 @@ impl Kind {
         self as u8
     }
 
+    /// Whether the bodies of such messages count against the credit.
+    pub(crate) const fn needs_credit(self) -> bool {
+        matches!(self, Self::Delta | Self::Push)
+    }
+
     /// How long a message of this kind may be, over all its frames.
     pub(crate) const fn limit_bytes(self, limits: &Limits) -> usize {
         match self {
             Self::Hello => limits.unauthenticated_bytes,
             Self::Delta => limits.delta_bytes.saturating_add(DELTA_ENVELOPE_BYTES),
+            Self::Push => limits.delta_bytes,
             // A context of the greatest version vector takes two frames; a hydrating one is larger.
             Self::Pull | Self::Announce | Self::Ack | Self::Current => {
                 limits.frame_bytes.saturating_mul(4)
@@ -161,6 +171,10 @@ pub(crate) enum Message {
     /// `id` is that of the pull that is answered, or 0 for a push.
     Delta {
         id: u64,
+        payload: Vec<u8>,
+    },
+    /// The same as a delta of id 0.
+    Push {
         payload: Vec<u8>,
     },
     Announce {
@@ -254,6 +268,7 @@ impl Message {
             Self::Hello(_) => Kind::Hello,
             Self::Pull { .. } => Kind::Pull,
             Self::Delta { .. } => Kind::Delta,
+            Self::Push { .. } => Kind::Push,
             Self::Announce { .. } => Kind::Announce,
             Self::Ack { .. } => Kind::Ack,
             Self::Current(_) => Kind::Current,
@@ -285,10 +300,13 @@ impl Message {
                 most_bytes.iter().fold(body, |body, most| body.uint(*most))
             }
             Self::Delta { id, payload } => Body::array(2).uint(*id).bin(payload),
+            Self::Push { payload } => Body::bare(payload),
             Self::Announce { context } => Body::array(1).optional_bin(context.as_deref()),
-            Self::Ack { context, fingerprint } => Body::array(2)
-                .optional_bin(context.as_deref())
-                .optional_bin(fingerprint.as_ref().map(|f| f.0.as_slice())),
+            Self::Ack { context, fingerprint } => {
+                let body = Body::array(1 + u32::from(fingerprint.is_some()));
+                let body = body.optional_bin(context.as_deref());
+                fingerprint.iter().fold(body, |body, fingerprint| body.bin(&fingerprint.0))
+            }
             Self::Current(current) => Body::array(4)
                 .uint(current.id)
                 .uint(u64::from(current.wants_answer))
@@ -324,16 +342,10 @@ impl Message {
     }
 
     pub(crate) fn decode(kind: Kind, body: &[u8]) -> Result<Self, MessageError> {
-        let known = match kind {
-            Kind::Hello => HELLO_ELEMENTS,
-            Kind::Pull | Kind::Delta | Kind::Ack | Kind::Verdict | Kind::Sketch => 2,
-            Kind::Probe | Kind::Finding => 2,
-            Kind::Current => 4,
-            Kind::Error | Kind::Offer | Kind::Want | Kind::Differ | Kind::Testimony => 3,
-            Kind::Announce | Kind::Ping | Kind::Pong | Kind::Credit | Kind::Close => 1,
-            Kind::More | Kind::Acknowledgements | Kind::Later => 1,
+        let mut fields = match elements(kind) {
+            Some(known) => Fields::new(body, known)?,
+            None => Fields::bare(body),
         };
-        let mut fields = Fields::new(body, known)?;
         let message = match kind {
             Kind::Hello => Self::Hello(Box::new(Hello::read(&mut fields)?)),
             Kind::Pull => Self::Pull {
@@ -342,10 +354,11 @@ impl Message {
                 most_bytes: fields.further_uint()?,
             },
             Kind::Delta => Self::Delta { id: fields.uint()?, payload: fields.bin()?.to_vec() },
+            Kind::Push => Self::Push { payload: fields.rest().to_vec() },
             Kind::Announce => Self::Announce { context: owned(fields.optional_bin()?) },
             Kind::Ack => Self::Ack {
                 context: owned(fields.optional_bin()?),
-                fingerprint: fields.optional_id()?.map(Fingerprint),
+                fingerprint: fields.further_optional_id()?.map(Fingerprint),
             },
             Kind::Current => Self::Current(Current {
                 id: fields.uint()?,
@@ -388,6 +401,19 @@ impl Message {
         fields.finish()?;
         Ok(message)
     }
+}
+
+/// How many elements every message of this kind has; `None` if it is no array.
+const fn elements(kind: Kind) -> Option<u32> {
+    Some(match kind {
+        Kind::Hello => HELLO_ELEMENTS,
+        Kind::Push => return None,
+        Kind::Pull | Kind::Delta | Kind::Verdict | Kind::Sketch | Kind::Probe | Kind::Finding => 2,
+        Kind::Current => 4,
+        Kind::Error | Kind::Offer | Kind::Want | Kind::Differ | Kind::Testimony => 3,
+        Kind::Announce | Kind::Ack | Kind::Ping | Kind::Pong | Kind::Credit | Kind::Close => 1,
+        Kind::More | Kind::Acknowledgements | Kind::Later => 1,
+    })
 }
 
 impl Told {

@@ -75,7 +75,7 @@ impl Outbox {
         }
         self.credit_bytes -= body.len() as u64;
         let mut bytes = Vec::new();
-        self.put(&mut bytes, Kind::Delta, &body);
+        self.put(&mut bytes, message.kind(), &body);
         self.send(bytes);
         self.delta_at = self.queue.len();
         true

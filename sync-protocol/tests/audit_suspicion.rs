@@ -1,5 +1,5 @@
 use rejoin_crdt::{Authority, Hlc, KeyRange, Stability, Transaction};
-use rejoin_sync::{Event, Kind};
+use rejoin_sync::Event;
 
 use crate::common::{Net, Site, damaged, register};
 
@@ -65,7 +65,7 @@ fn a_suspect_serves_no_listing_and_another_peer_does() {
     let deferred = net.end(link, 1).count(|event| matches!(event, Event::Deferred));
     assert!((3..10).contains(&deferred), "asked {deferred} times in a minute");
     assert_eq!(net.end(link, 1).closed, None);
-    assert_eq!(net.status(link, 0).sent.of(Kind::Delta), 0);
+    assert_eq!(net.changes_sent(link, 0), 0);
     assert_eq!(net.sites[2].store.view().cell_count(), 9);
     net.connect(1, 2);
     net.advance(1_000);

@@ -1,4 +1,5 @@
-use rejoin_sync::{Config, Output, Session};
+use rejoin_crdt::ReplicaId;
+use rejoin_sync::{Config, Origin, Output, Session};
 
 use crate::common::{CLUSTER, Site};
 
@@ -15,12 +16,25 @@ fn sent(session: &mut Session) -> Vec<u8> {
     bytes.collect::<Vec<_>>().concat()
 }
 
+/// What is said after a delta has come and was applied.
+fn applied(bytes: &[u8], session: &mut Session, site: &mut Site) -> Vec<u8> {
+    session.handle_bytes(bytes, &site.store, 0).unwrap();
+    let mut outputs = std::iter::from_fn(|| session.poll_output());
+    let delta = outputs.find_map(|output| match output {
+        Output::Apply(delta) => Some(delta),
+        _ => None,
+    });
+    site.store.join(delta.unwrap(), site.id).unwrap();
+    session.delta_applied(&site.store, 0);
+    sent(session)
+}
+
 /// `docs/protocol.md` shows these bytes; whoever changes them changes the protocol.
 #[test]
 fn the_example_of_the_protocol_page_is_what_is_sent() {
     let mut writer = Site::new(1);
     writer.write(42, "milk");
-    let reader = Site::new(2);
+    let mut reader = Site::new(2);
     let mut config = Config::new(CLUSTER);
     config.checksum = false;
     let mut right = Session::new(config.clone(), &reader.store, 0);
@@ -36,7 +50,16 @@ fn the_example_of_the_protocol_page_is_what_is_sent() {
     let pull = sent(&mut right);
     lines.push(format!("B: {}", hex(&pull)));
     left.handle_bytes(&pull, &writer.store, 0).unwrap();
-    lines.push(format!("A: {}", hex(&sent(&mut left))));
+    let answer = sent(&mut left);
+    lines.push(format!("A: {}", hex(&answer)));
+    let ack = applied(&answer, &mut right, &mut reader);
+    lines.push(format!("B: {}", hex(&ack)));
+    left.handle_bytes(&ack, &writer.store, 0).unwrap();
+    writer.write(42, "tea");
+    left.store_changed(&writer.store, Origin::Local { replica: ReplicaId::from_u128(1) }, 0);
+    let push = sent(&mut left);
+    lines.push(format!("A: {}", hex(&push)));
+    lines.push(format!("B: {}", hex(&applied(&push, &mut right, &mut reader))));
     let page = include_str!("../../docs/protocol.md");
     let shown = page.lines().filter(|line| line.starts_with("A: ") || line.starts_with("B: "));
     let shown: Vec<_> = shown.map(|line| line.split("  #").next().unwrap().trim_end()).collect();

@@ -32,6 +32,7 @@ mod rounds;
 mod scrub;
 mod silence;
 mod slow_peer;
+mod small_push;
 mod starvation;
 mod store_refuses;
 mod two_sessions;

@@ -1,4 +1,4 @@
-use rejoin_sync::{Event, Kind};
+use rejoin_sync::Event;
 
 use crate::common::Net;
 
@@ -19,7 +19,7 @@ fn in_a_full_mesh_a_change_travels_once_to_every_replica() {
     let mut net = full_mesh(replicas);
     let deltas = |net: &Net| {
         let sides = (0..net.links.len()).flat_map(|link| [(link, 0), (link, 1)]);
-        sides.map(|(link, side)| net.status(link, side).sent.of(Kind::Delta)).sum::<u64>()
+        sides.map(|(link, side)| net.changes_sent(link, side)).sum::<u64>()
     };
     net.write(0, 1, &"x".repeat(10_000));
     net.advance(100);

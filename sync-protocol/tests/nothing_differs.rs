@@ -1,12 +1,11 @@
-use rejoin_crdt::{Authority, Limits};
 use rejoin_sync::Event;
-use rejoin_sync::document::Context;
 
-use crate::common::{Net, Site};
+use crate::common::Net;
 
 #[test]
 fn proving_that_nothing_differs_costs_at_most_64_bytes_in_total() {
     let mut net = Net::new(2);
+    net.hear_of(100..1_100);
     (0..100).for_each(|key| net.sites[0].write(key, "value"));
     let link = net.connect(0, 1);
     net.advance(5_000);
@@ -52,15 +51,7 @@ fn peers_that_are_quiet_compare_themselves_once_a_minute() {
 #[test]
 fn many_writers_cost_nothing_while_both_have_the_same() {
     let mut net = Net::new(2);
-    for number in 100..1_100_u128 {
-        let mut writer = Site::new(number);
-        writer.write(u32::try_from(number).unwrap(), "x");
-        let delta = writer.store.delta_since(&Context::default());
-        for site in &mut net.sites {
-            let valid = delta.clone().validate(&Limits::default()).unwrap();
-            site.store.join(valid.authorise(&Authority::Full).unwrap(), None).unwrap();
-        }
-    }
+    net.hear_of(100..1_100);
     let link = net.connect(0, 1);
     net.advance(1_000);
     net.assert_converged();
@@ -78,15 +69,7 @@ fn many_writers_cost_nothing_while_both_have_the_same() {
 #[test]
 fn who_writes_between_both_hellos_is_understood() {
     let mut net = Net::new(2);
-    for number in 100..600_u128 {
-        let mut writer = Site::new(number);
-        writer.write(u32::try_from(number).unwrap(), "x");
-        let delta = writer.store.delta_since(&Context::default());
-        for site in &mut net.sites {
-            let valid = delta.clone().validate(&Limits::default()).unwrap();
-            site.store.join(valid.authorise(&Authority::Full).unwrap(), None).unwrap();
-        }
-    }
+    net.hear_of(100..600);
     let link = net.connect_stalled(0, 1);
     net.write(0, 1, "after the own hello, before the peer's");
     net.write(1, 2, "there too");

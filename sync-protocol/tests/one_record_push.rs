@@ -10,10 +10,10 @@ fn a_push_of_one_record_among_three_replicas_costs_little_more_than_the_record()
     net.connect(1, 2);
     net.advance(5_000);
     net.assert_converged();
-    let (before, delta_before) = (net.sent_bytes(link), net.status(link, 0).sent.of(Kind::Delta));
+    let (before, delta_before) = (net.sent_bytes(link), net.changes_sent(link, 0));
     net.write(0, 7, "a value of thirty-two bytes, sir");
     let cost = net.sent_bytes(link) - before;
-    let delta = net.status(link, 0).sent.of(Kind::Delta) - delta_before;
+    let delta = net.changes_sent(link, 0) - delta_before;
     println!("one record: {cost} bytes, of them {delta} of the delta");
     assert_eq!(net.sites[1].listing(), net.sites[0].listing());
     assert!(net.status(link, 0).is_in_sync, "the acknowledgement has arrived");
@@ -26,7 +26,7 @@ fn what_a_peer_sent_is_never_sent_back() {
     let link = net.connect(0, 1);
     net.write(0, 1, "value");
     net.advance(5_000);
-    assert_eq!(net.status(link, 1).sent.of(Kind::Delta), 0);
+    assert_eq!(net.changes_sent(link, 1), 0);
     assert_eq!(net.status(link, 1).sent.of(Kind::Announce), 0);
 }
 

@@ -1,5 +1,3 @@
-use rejoin_sync::Kind;
-
 use crate::common::Net;
 
 #[test]
@@ -11,8 +9,8 @@ fn a_reader_without_an_id_follows_and_forwards() {
     net.advance(100);
     net.assert_converged();
     assert_eq!(net.status(left, 0).peer, None);
-    assert_eq!(net.status(left, 1).sent.of(Kind::Delta), 0);
-    assert!(net.status(right, 0).sent.of(Kind::Delta) > 0);
+    assert_eq!(net.changes_sent(left, 1), 0);
+    assert!(net.changes_sent(right, 0) > 0);
 }
 
 #[test]

@@ -13,8 +13,7 @@ fn a_new_session_carries_on_with_the_difference_only() {
     net.sites[1].write(2, "while apart");
     let link = net.connect(0, 1);
     net.assert_converged();
-    let deltas =
-        net.status(link, 0).sent.of(Kind::Delta) + net.status(link, 1).sent.of(Kind::Delta);
+    let deltas = net.changes_sent(link, 0) + net.changes_sent(link, 1);
     assert!(deltas < 400, "{deltas} bytes for two small changes");
 }
 

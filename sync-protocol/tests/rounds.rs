@@ -1,5 +1,3 @@
-use rejoin_sync::Kind;
-
 use crate::common::Net;
 
 #[test]
@@ -10,7 +8,7 @@ fn a_difference_larger_than_a_delta_arrives_in_rounds() {
     let link = net.connect_with(0, 1, limit);
     net.assert_converged();
     let rounds = net.end(link, 1).applied();
-    let sent = net.status(link, 0).sent.of(Kind::Delta);
+    let sent = net.changes_sent(link, 0);
     println!("{rounds} rounds, {sent} bytes for {} of payload", 300 * 200);
     assert!((60_000 / 8_000..20).contains(&rounds), "{rounds} rounds");
     assert!(sent < 300 * 200 * 5 / 4, "{sent} bytes");
@@ -31,7 +29,7 @@ fn rounds_that_are_interrupted_go_on_where_they_were() {
             limit(side, config);
             config.seed = 1;
         });
-        sent += net.status(link, 0).sent.of(Kind::Delta);
+        sent += net.changes_sent(link, 0);
         net.sites[0].write(999, "while it goes on");
         net.cut(link);
     }
@@ -81,6 +79,6 @@ fn a_peer_in_the_middle_of_its_rounds_is_sent_nothing_twice() {
     net.end(link, 1).is_stalled = false;
     net.run();
     net.assert_converged();
-    let sent = net.status(link, 0).sent.of(Kind::Delta);
+    let sent = net.changes_sent(link, 0);
     assert!(sent < 100 * 200 * 5 / 4, "{sent} bytes for {}", 100 * 200);
 }

@@ -14,12 +14,12 @@ fn a_peer_that_does_not_read_gets_its_credit_and_no_byte_more() {
     for round in 0..200 {
         net.write(0, round % 20, &"z".repeat(200));
     }
-    let sent = net.status(link, 0).sent.of(Kind::Delta);
+    let sent = net.changes_sent(link, 0);
     assert!(sent < WINDOW * 11 / 10, "{sent} bytes of deltas for a window of {WINDOW}");
     net.end(link, 1).is_stalled = false;
     net.advance(1_000);
     net.assert_converged();
-    let sent = net.status(link, 0).sent.of(Kind::Delta);
+    let sent = net.changes_sent(link, 0);
     assert!(sent < 3 * WINDOW, "caught up from the state: {sent} bytes for 200 writes to 20 cells");
 }
 
@@ -31,7 +31,7 @@ fn a_store_that_is_slow_holds_back_credit() {
     for round in 0..200 {
         net.write(0, round, &"z".repeat(200));
     }
-    let sent = net.status(link, 0).sent.of(Kind::Delta);
+    let sent = net.changes_sent(link, 0);
     assert!(sent < 4 * WINDOW, "{sent} bytes of deltas for a window of {WINDOW}");
     net.end(link, 1).is_store_stalled = false;
     let (store, now_ms) = (net.sites[1].store.clone(), net.now_ms);

@@ -76,9 +76,9 @@ impl Pulling {
         self.asked.as_ref().is_some_and(|asked| asked.id == id)
     }
 
-    /// A frame came: if it is of a delta, the answer may be on its way.
+    /// A frame came: if it is of a delta, the answer may be on its way, or come behind it.
     pub(super) fn progress(&mut self, kind: Kind, now_ms: u64) {
-        if matches!(kind, Kind::Delta | Kind::Offer | Kind::Sketch)
+        if matches!(kind, Kind::Delta | Kind::Push | Kind::Offer | Kind::Sketch)
             && let Some(asked) = &mut self.asked
         {
             asked.progress_ms = now_ms;
@@ -140,7 +140,7 @@ impl Session {
         if !self.pulling.is_careful && own.uniform().is_some() {
             return None;
         }
-        let answers = [Kind::Delta, Kind::Offer, Kind::Sketch];
+        let answers = [Kind::Delta, Kind::Push, Kind::Offer, Kind::Sketch];
         let arrived: u64 = answers.into_iter().map(|kind| self.received.of(kind)).sum();
         let most_bytes = (arrived / RISKED_SHARE).max(LEAST_BYTES);
         (most_bytes < self.config.limits.delta_bytes as u64).then_some(most_bytes)

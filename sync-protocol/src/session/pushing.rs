@@ -220,7 +220,11 @@ impl Session {
             let payload = encode_delta_after(&extract.delta, told);
             // To write all vectors out, only to find that they are longer, would cost more than the rest.
             let is_shorter = told.len() > FEW_WRITERS || payload.len() < extract.bytes().len();
-            if is_shorter && self.outbox.delta_in_order(&Message::Delta { id, payload }) {
+            let message = match id {
+                0 => Message::Push { payload },
+                _ => Message::Delta { id, payload },
+            };
+            if is_shorter && self.outbox.delta_in_order(&message) {
                 return;
             }
         }

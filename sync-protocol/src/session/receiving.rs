@@ -83,6 +83,7 @@ impl Session {
                 self.asked(id, most_bytes, store)?;
             }
             Message::Delta { id, payload } => self.take_delta(id, payload)?,
+            Message::Push { payload } => self.take_delta(0, payload)?,
             Message::Announce { context } => {
                 self.hear(context.as_deref(), store)?;
                 self.pulling.ask_at(self.now_ms);

@@ -3,12 +3,14 @@
 
 pub(crate) mod raw;
 
+use std::ops::Range;
+
 use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
 use rejoin_crdt::{Authority, Hlc, KeyRange, Limits, Part, ReplicaId, Transaction};
 use rejoin_sync::document::{Acknowledgements, AuthorisedDelta, Context, Store};
 use rejoin_sync::{
-    CloseReason, ClusterId, Config, Difference, Event, Origin, Output, Refusal, Session,
+    CloseReason, ClusterId, Config, Difference, Event, Kind, Origin, Output, Refusal, Session,
     SessionError, Status,
 };
 
@@ -258,6 +260,25 @@ impl Net {
     /// Bytes that both ends of a connection have sent so far.
     pub(crate) fn sent_bytes(&self, link: usize) -> u64 {
         self.status(link, 0).sent.total() + self.status(link, 1).sent.total()
+    }
+
+    /// Bytes of changes that one end of a connection has sent so far, asked for or not.
+    pub(crate) fn changes_sent(&self, link: usize, side: usize) -> u64 {
+        let sent = self.status(link, side).sent;
+        sent.of(Kind::Delta) + sent.of(Kind::Push)
+    }
+
+    /// Every site has one change of each of these replicas.
+    pub(crate) fn hear_of(&mut self, writers: Range<u32>) {
+        for number in writers {
+            let mut writer = Site::new(number.into());
+            writer.write(number, "x");
+            let delta = writer.store.delta_since(&Context::default());
+            for site in &mut self.sites {
+                let valid = delta.clone().validate(&Limits::default()).unwrap();
+                site.store.join(valid.authorise(&Authority::Full).unwrap(), None).unwrap();
+            }
+        }
     }
 
     /// Every replica has the same, and no session has ended.
