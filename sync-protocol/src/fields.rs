@@ -90,13 +90,13 @@ impl<'a> Fields<'a> {
         self.uint().map(Some)
     }
 
-    /// 16 bytes behind these elements, if they are there.
-    pub(crate) fn further_optional_id(&mut self) -> Result<Option<[u8; 16]>, MessageError> {
+    /// 16 bytes, or nothing, behind these elements, if there is one more.
+    pub(crate) fn further_optional_id(&mut self) -> Result<Option<Option<[u8; 16]>>, MessageError> {
         if self.len <= self.known {
             return Ok(None);
         }
         self.known += 1;
-        self.optional_id()
+        self.optional_id().map(Some)
     }
 
     /// An unsigned integer that is a size on this machine; larger ones are cut.

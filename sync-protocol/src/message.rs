@@ -182,7 +182,8 @@ pub(crate) enum Message {
     },
     Ack {
         context: Option<Vec<u8>>,
-        fingerprint: Option<Fingerprint>,
+        /// `None` where the message ends before it, `Some(None)` where it says that there is none.
+        fingerprint: Option<Option<Fingerprint>>,
     },
     Current(Current),
     Ping(u64),
@@ -305,7 +306,9 @@ impl Message {
             Self::Ack { context, fingerprint } => {
                 let body = Body::array(1 + u32::from(fingerprint.is_some()));
                 let body = body.optional_bin(context.as_deref());
-                fingerprint.iter().fold(body, |body, fingerprint| body.bin(&fingerprint.0))
+                fingerprint.iter().fold(body, |body, fingerprint| {
+                    body.optional_bin(fingerprint.as_ref().map(|f| f.0.as_slice()))
+                })
             }
             Self::Current(current) => Body::array(4)
                 .uint(current.id)
@@ -358,7 +361,7 @@ impl Message {
             Kind::Announce => Self::Announce { context: owned(fields.optional_bin()?) },
             Kind::Ack => Self::Ack {
                 context: owned(fields.optional_bin()?),
-                fingerprint: fields.further_optional_id()?.map(Fingerprint),
+                fingerprint: fields.further_optional_id()?.map(|id| id.map(Fingerprint)),
             },
             Kind::Current => Self::Current(Current {
                 id: fields.uint()?,

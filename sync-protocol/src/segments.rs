@@ -11,8 +11,11 @@ pub(crate) fn covers(greater: &Context, lesser: &Context) -> bool {
     lesser.segments_in(&KeyRange::full()).all(|(range, vector)| greater.covers(&range, vector))
 }
 
-/// The least context that covers both.
+/// The least context that covers both; of equal ones the second, which shares its memory with what is newer.
 pub(crate) fn joined(a: &Context, b: &Context) -> Context {
+    if covers(b, a) {
+        return b.clone();
+    }
     if covers(a, b) {
         return a.clone();
     }

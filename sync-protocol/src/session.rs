@@ -345,7 +345,7 @@ impl Session {
         if queued_bytes > limit_bytes {
             return Err(SessionError::Backlog { queued_bytes, limit_bytes });
         }
-        self.is_in_sync = self.knowledge.is_in_sync(store.view().context());
+        self.is_in_sync = self.knowledge.settle(store.view().context());
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The byte form of deltas, contexts and version vectors of the document store.
 //!
-//! A message is one byte of format version and a MessagePack array; everything bulky inside it is a
+//! A message is one byte of format version and a MessagePack array (a delta that is written as what it adds
+//! to a vector which the reader knows has no array, see `referenced.rs`); everything bulky inside it is a
 //! byte string of columns. Columns, because what follows one another in a column is alike: lengths,
 //! kinds and replicas come in runs, sequence numbers and time stamps in small differences, keys share
 //! their beginnings. Apart from keys and values a bulk load takes a fraction of a byte per cell when

@@ -19,7 +19,8 @@ use crate::message::{Current, Message};
 use crate::output::Origin;
 use crate::segments;
 
-/// The feature bit of a peer that reads deltas which refer to what it was told.
+/// The feature bit of a peer that reads deltas which refer to what it was told, and pushes and
+/// acknowledgements in their shortest form.
 pub(super) const REFERS: u64 = 2;
 
 /// A delta of more cells does not fit into one frame in between, or gains nothing by referring.
@@ -209,12 +210,16 @@ impl Session {
         Ok(())
     }
 
+    /// Whether the peer reads the short forms of an open session.
+    fn refers(&self) -> bool {
+        self.peer().is_some_and(|peer| peer.features & REFERS != 0)
+    }
+
     /// Sends a delta; a small one as what it differs by from what the peer was told last, so that its
     /// bytes do not grow with the number of writers.
     fn send(&mut self, id: u64, mut extract: Extract) {
         self.knowledge.sent(&extract.reach);
-        let refers = self.peer().is_some_and(|peer| peer.features & REFERS != 0);
-        let told = self.knowledge.told().and_then(Context::uniform).filter(|_| refers);
+        let told = self.knowledge.told().and_then(Context::uniform).filter(|_| self.refers());
         let is_small = extract.delta.cell_count() <= MOST_CELLS_IN_ORDER;
         if let Some(told) = told.filter(|_| is_small) {
             let payload = encode_delta_after(&extract.delta, told);
@@ -253,6 +258,8 @@ impl Session {
         if fingerprint || (is_ack_due && !self.knowledge.has_shown(own)) {
             let fingerprint = fingerprint.then(|| root_fingerprint(store));
             let context = self.knowledge.tell(own);
+            // Others read two elements always.
+            let fingerprint = (fingerprint.is_some() || !self.refers()).then_some(fingerprint);
             self.outbox.message(&Message::Ack { context, fingerprint });
         }
     }

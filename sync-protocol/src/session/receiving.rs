@@ -91,7 +91,7 @@ impl Session {
             Message::Ack { context, fingerprint } => {
                 self.hear(context.as_deref(), store)?;
                 self.ask_later(own);
-                self.compare_heard(fingerprint, store);
+                self.compare_heard(fingerprint.flatten(), store);
             }
             Message::Current(current) => {
                 self.hear(current.context.as_deref(), store)?;
