@@ -124,6 +124,12 @@ impl Link {
         });
     }
 
+    /// Asks the peer to prove that both sides are equal, now rather than when it is due. The result comes as an
+    /// event; nothing comes while one of both lacks something.
+    pub fn compare(&mut self, now_ms: u64) {
+        self.turn(now_ms, Session::compare);
+    }
+
     /// The next thing to do; ask until there is none. What the peer has sent is applied here.
     pub fn poll(&mut self, now_ms: u64) -> Option<LinkOutput> {
         loop {

@@ -70,6 +70,17 @@ fn claim(victim: &Replica, seq: u64) -> Vec<u8> {
 }
 
 #[test]
+fn two_that_are_equal_prove_it_when_one_is_asked_to() {
+    let (a, b) = (Replica::in_memory(), Replica::in_memory());
+    set(&a, "a", "1");
+    let mut ends = [&a, &b].map(|replica| Link::new(replica.clone(), ClusterId([7; 16]), 1, 0));
+    exchange(&mut ends, 0);
+    ends[0].compare(0);
+    let proofs = exchange(&mut ends, 0);
+    assert_eq!(proofs.iter().filter(|event| matches!(event, Event::Equal { .. })).count(), 2);
+}
+
+#[test]
 fn a_lie_about_what_others_have_written_is_found_by_audit_and_mended() {
     let (honest, fooled) = (Replica::in_memory(), Replica::in_memory());
     set(&honest, "a", "1");
