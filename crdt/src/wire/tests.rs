@@ -320,7 +320,3 @@ fn ten_thousand_random_deltas_come_back() {
     }
     QuickCheck::new().tests(10_000).quickcheck(comes_back as fn(AnyDelta) -> bool);
 }
-
-fn short_value() -> Entry<Value> {
-    Entry::Value { hlc: NOW, value: Value::from_serialize("v").unwrap() }
-}
