@@ -1,143 +1,141 @@
-//! One changed key among 10 000, 100 000 and a million: making its delta, and joining it elsewhere.
+//! What one side has and the other has not: making that delta, and joining it.
 //!
-//! What must hold: the cost follows the change, not the store. A million keys may cost twice what ten
-//! thousand cost, for their deeper tree. The peer copies one entry from a `BTreeMap` to another one.
+//! What must hold: the cost follows the change, not the store. Where there are more keys it may grow like
+//! that of the peer, whose tree gets deeper and colder too. The peer is a `BTreeMap` that is told which
+//! entries differ: it copies them out, and inserts them.
 
+mod rows;
 mod table;
 
-use std::collections::BTreeMap;
-use std::error::Error;
-use std::time::Duration;
-
 use criterion::{Criterion, criterion_group, criterion_main};
-use rejoin::{Context, Replica, WriteError, path::Key};
+use rejoin::path::Key;
+use rejoin::{Context, Document};
+use rows::{Floor, NOW_MS, Row, Rows, granted};
 use table::Table;
 
+/// How many keys differ, among so many.
+const DIFFERENCES: [u32; 5] = [1, 10, 100, 1_000, 10_000];
+const KEYS: u32 = 100_000;
+/// How many keys there are, where so many differ.
 const SIZES: [u32; 3] = [10_000, 100_000, 1_000_000];
-/// How many different keys are changed, so that not one path through the tree stays in the cache.
-const STEP: u32 = 7_919;
-const ROWS_PER_TRANSACTION: u32 = 50_000;
+const DIFFERENCE: u32 = 100;
 
-/// Two replicas of equal state.
+/// Two documents whose keys are the same, and a map that has them too.
 struct Pair {
-    left: Replica,
-    right: Replica,
-    size: u32,
-    next: u32,
+    left: Document,
+    right: Document,
+    map: Floor,
+    rows: Rows,
 }
 
 impl Pair {
-    fn new(size: u32) -> Result<Self, Box<dyn Error>> {
-        let (left, right) = (Replica::in_memory(), Replica::in_memory());
-        let value = "v".repeat(98);
-        for first in (0..size).step_by(ROWS_PER_TRANSACTION as usize) {
-            left.transact(|tx| {
-                let rows = first..size.min(first + ROWS_PER_TRANSACTION);
-                rows.into_iter().try_for_each(|row| {
-                    tx.register(name(row)).set(&value)?;
-                    Ok::<(), WriteError>(())
-                })
-            })?;
-            right.apply(&left.delta_since(&right.context())?)?;
-        }
-        Ok(Self { left, right, size, next: 0 })
+    fn new(keys: u32) -> Self {
+        let mut rows = Rows::new(keys);
+        let all = rows.all();
+        let map = rows::floor(&all);
+        let mut pair = Self { left: rows::document(&all), right: Document::default(), map, rows };
+        pair.catch_up();
+        pair
     }
 
-    /// Makes both sides equal, then changes one key on the left; returns what the right has seen.
-    fn change(&mut self) -> Context<Key> {
-        let caught_up = self.right.apply(&self.delta(&self.right.context()));
-        assert!(caught_up.is_ok(), "an honest delta was refused");
-        let before = self.right.context();
-        self.next = (self.next + STEP) % self.size;
-        let row = name(self.next);
-        let value = format!("{:098}", self.next);
-        let written = self.left.transact(|tx| tx.register(row).set(&value).map(drop));
-        assert!(written.is_ok(), "an honest write was refused");
-        before
+    /// Makes both sides equal, then changes so many keys on the left; returns what the right has seen.
+    fn change(&mut self, keys: u32) -> Context<Key> {
+        self.catch_up();
+        rows::write(&mut self.left, &self.rows.take(keys as usize));
+        self.right.store().view().context().clone()
     }
 
-    fn delta(&self, base: &Context<Key>) -> Vec<u8> {
-        self.left.delta_since(base).unwrap_or_default()
+    fn catch_up(&mut self) {
+        let delta = rows::difference(&self.left, self.right.store().view().context());
+        granted(self.right.join(delta, None, NOW_MS));
     }
 }
 
-fn name(row: u32) -> String {
-    format!("name-{row:07}")
+/// The names of the four rows that one case has.
+struct Names {
+    copy: String,
+    extract: String,
+    insert: String,
+    join: String,
 }
 
-/// What is measured, one after another.
-const EXTRACT: &str = "delta_since";
-const JOIN: &str = "apply";
-const BOTH: &str = "delta_since and apply";
-const PEER: &str = "BTreeMap: copy an entry";
-
-fn delta(criterion: &mut Criterion) {
-    let mut tables = Vec::new();
-    for size in SIZES {
-        let mut table = Table::default();
-        let mut group = criterion.benchmark_group(format!("delta of one key in {size}"));
-        peer(&mut table, &mut group, size);
-        let Ok(pair) = Pair::new(size) else {
-            println!("the replicas of {size} keys could not be made");
-            return;
-        };
-        let pair = std::cell::RefCell::new(pair);
-        let change = || pair.borrow_mut().change();
-        group.bench_function(EXTRACT, |bencher| {
-            table.measure(bencher, EXTRACT, 1, change, |base| pair.borrow().delta(&base));
-        });
-        let (left, right) = (pair.borrow().left.clone(), pair.borrow().right.clone());
-        group.bench_function(JOIN, |bencher| {
-            let one = || {
-                let base = change();
-                pair.borrow().delta(&base)
-            };
-            table.measure(bencher, JOIN, 1, one, |delta| right.apply(&delta));
-        });
-        group.bench_function(BOTH, |bencher| {
-            table.measure(bencher, BOTH, 1, change, |base| {
-                left.delta_since(&base).map(|delta| right.apply(&delta))
-            });
-        });
-        group.finish();
-        table.print(&format!("one key of {size} changed"), PEER);
-        tables.push(table);
-    }
-    if let [small, .., large] = tables.as_slice() {
-        for what in [PEER, EXTRACT, JOIN, BOTH] {
-            let growth = large.median(what).zip(small.median(what)).map(|(l, s)| l / s);
-            println!("{what:<44} most to fewest keys: {:>6.2}x", growth.unwrap_or(f64::NAN));
+impl Names {
+    fn of(case: &str) -> Self {
+        let name = |what: &str| format!("{case}: {what}");
+        Self {
+            copy: name("BTreeMap, copy the entries"),
+            extract: name("delta_since"),
+            insert: name("BTreeMap, insert the entries"),
+            join: name("join"),
         }
     }
 }
 
-fn peer(
-    table: &mut Table,
-    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
-    size: u32,
-) {
-    let map = || (0..size).map(|row| (name(row).into_bytes(), vec![b'v'; 100]));
-    let left: BTreeMap<Vec<u8>, Vec<u8>> = map().collect();
-    let mut right = left.clone();
-    let mut next = 0;
-    group.bench_function(PEER, |bencher| {
-        let key = || {
-            next = (next + STEP) % size;
-            name(next).into_bytes()
+fn measure(table: &mut Table<'_>, pair: &mut Pair, keys: u32, names: &Names) {
+    // Like the document, the map has just written what it is asked for.
+    let written = |pair: &mut Pair| {
+        let rows = pair.rows.take(keys as usize);
+        pair.map.extend(rows.iter().map(Row::to_bytes));
+        rows
+    };
+    table.beside(&names.copy).measure(&names.copy, keys, pair, written, |pair, rows| {
+        let entry = |row: &Row| {
+            let (key, value) = pair.map.get_key_value(row.key.as_bytes())?;
+            Some((key.clone(), value.clone()))
         };
-        table.measure(bencher, PEER, 1, key, |key| {
-            let entry = left.get_key_value(&key).map(|(key, value)| (key.clone(), value.clone()));
-            entry.map(|(key, value)| right.insert(key, value))
-        });
+        rows.iter().filter_map(entry).collect::<Vec<_>>()
     });
+    let change = |pair: &mut Pair| pair.change(keys);
+    table.measure(&names.extract, keys, pair, change, |pair, base| {
+        pair.left.store().delta_since(&base)
+    });
+    let entries = |pair: &mut Pair| -> Vec<_> {
+        pair.rows.take(keys as usize).iter().map(Row::to_bytes).collect()
+    };
+    table.beside(&names.insert).measure(&names.insert, keys, pair, entries, |pair, entries| {
+        pair.map.extend(entries);
+    });
+    let delta = |pair: &mut Pair| {
+        let base = pair.change(keys);
+        rows::difference(&pair.left, &base)
+    };
+    table.measure(&names.join, keys, pair, delta, |pair, delta| {
+        granted(pair.right.join(delta, None, NOW_MS))
+    });
+}
+
+fn by_difference(criterion: &mut Criterion) {
+    let mut pair = Pair::new(KEYS);
+    let mut table = Table::new(criterion, "difference in 100 000 keys");
+    for keys in DIFFERENCES {
+        measure(&mut table, &mut pair, keys, &Names::of(&format!("{keys} differ")));
+    }
+    table.print("per key that differs");
+}
+
+fn by_keys(criterion: &mut Criterion) {
+    let mut table = Table::new(criterion, "difference of 100 keys");
+    let cases = SIZES.map(|size| (size, Names::of(&format!("in {size}"))));
+    for (size, names) in &cases {
+        measure(&mut table, &mut Pair::new(*size), DIFFERENCE, names);
+    }
+    table.print("per key that differs");
+    let [(_, fewest), _, (_, most)] = &cases;
+    for (few, many) in [
+        (&fewest.copy, &most.copy),
+        (&fewest.extract, &most.extract),
+        (&fewest.insert, &most.insert),
+        (&fewest.join, &most.join),
+    ] {
+        if let (Some(from), Some(to)) = (table.median(few), table.median(many)) {
+            println!("{many:<48} ÷ the same in {:<10} {:>12.2}x", SIZES[0], to / from);
+        }
+    }
 }
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2));
-    targets = delta
+    config = table::config();
+    targets = by_difference, by_keys
 }
 criterion_main!(benches);
