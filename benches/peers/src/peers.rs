@@ -64,7 +64,8 @@ pub(crate) const PEERS: &[Entry] = &[
         kind: Kind::Own,
         usage: "registers by path; two replicas that meet go on with the session (`Link`) that they have. \
                 Bytes are all that both send, frames, checksums and the acknowledgement included, until \
-                both know that they are equal. Saved are deltas since nothing",
+                both know that they are equal; where nothing differs, until both have compared fingerprints. \
+                Saved are deltas since nothing",
     },
     Entry {
         name: REJOIN_NEW,

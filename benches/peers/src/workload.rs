@@ -136,7 +136,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     meeting(
         "nothing",
         "Nothing differs",
-        "Two replicas that are equal meet, after one key in a hundred was overwritten and synced.",
+        "Two replicas that are equal meet, after one key in a hundred was overwritten and synced. Rejoin in a \
+         session would say nothing: it is made to prove that both are equal, by their fingerprints.",
         &[
             over_nothing("bytes", "B"),
             over_nothing("us", "µs"),
