@@ -69,7 +69,12 @@ pub(crate) const GOALS: &[Goal] = &[
     goal("1 % differs: time", "percent", "us", Times(2.5, HASHED)),
     goal("both differ by 1 %: time", "both", "us", Times(2.5, HASHED)),
     // In a session, where both sides prove it to each other by their fingerprints.
-    goal("nothing differs, 1 000 ids: bytes of the proof", "nothing_ids", "bytes", Plain(64.0, "B")),
+    goal(
+        "nothing differs, 1 000 ids: bytes of the proof",
+        "nothing_ids",
+        "bytes",
+        Plain(64.0, "B"),
+    ),
     goal("nothing differs, 1 000 ids: time of the proof", "nothing_ids", "us", Plain(10.0, "µs")),
     goal("one key differs, 1 000 ids: bytes", "one_ids", "bytes", Plain(200.0, "B")),
     goal("one counter: time of an increment", "counter", "ns", Plain(100.0, "ns")),
