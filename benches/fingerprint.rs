@@ -1,7 +1,7 @@
 //! Fingerprints of 100 000 cells: when nothing has changed since the last one, and after writes.
 //!
-//! What must hold: the cost follows what has changed, not the store. The peer hashes the keys and values of
-//! these cells by keyed BLAKE3; where none has changed, it hashes as many bytes as a sum has.
+//! What must hold: the cost follows what has changed, not the store. The peer hashes the keys and values
+//! that were written by keyed BLAKE3; where none was, it hashes as many bytes as a sum has.
 
 mod rows;
 mod table;
