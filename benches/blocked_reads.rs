@@ -10,7 +10,7 @@ mod clock;
 mod rows;
 
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
@@ -36,21 +36,23 @@ struct Latencies(Vec<u64>);
 impl Latencies {
     /// Reads while `work` runs on this thread.
     fn during(&mut self, replica: &Replica, work: impl FnOnce()) {
-        let (begin, is_done) = (Barrier::new(2), AtomicBool::new(false));
+        let begin = &Barrier::new(2);
         thread::scope(|scope| {
-            scope.spawn(|| {
+            // Dropped when the work is over, also by a panic: then nobody reads for ever.
+            let (end, is_over) = mpsc::channel();
+            scope.spawn(move || {
                 begin.wait();
-                self.read_until(replica, &is_done);
+                self.read_until(replica, &is_over);
             });
             begin.wait();
             work();
-            is_done.store(true, Ordering::Relaxed);
+            drop(end);
         });
     }
 
-    fn read_until(&mut self, replica: &Replica, is_done: &AtomicBool) {
+    fn read_until(&mut self, replica: &Replica, is_over: &Receiver<()>) {
         let mut random = fastrand::Rng::with_seed(7);
-        while !is_done.load(Ordering::Relaxed) {
+        while is_over.try_recv() == Err(TryRecvError::Empty) {
             let key = rows::key(random.u32(..RECORDS));
             let ((), elapsed) = clocked(|| {
                 let view = replica.view();
