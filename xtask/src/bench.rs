@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: benchmarks that are too large for `cargo bench`.
+//! `cargo xtask bench`: benchmarks that are too large for `cargo bench`, or need another program.
 //!
 //! The crate of `peers` depends on every other library that it measures, so it is no member of the
 //! workspace and has a `Cargo.lock` of its own: only who calls this pays for it.
@@ -10,13 +10,15 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use crate::instructions;
 use crate::process::{self, heading};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     cargo xtask bench peers --quick\n  \
     cargo xtask bench peers --workloads one,percent\n  \
-    cargo xtask bench peers --help")]
+    cargo xtask bench peers --help\n  \
+    cargo xtask bench instructions")]
 pub(crate) struct Options {
     #[command(subcommand)]
     what: What,
@@ -32,14 +34,23 @@ enum What {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         args: Vec<OsString>,
     },
+    /// How many instructions operations of the engine take per item, counted by valgrind.
+    Instructions,
 }
 
-/// Builds the benchmark in release mode and runs it.
+/// Builds what was asked for in release mode and runs it.
 ///
 /// # Errors
-/// When it does not build, or cannot write what it found.
+/// When it does not build, lacks a tool, or cannot write what it found.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let What::Peers { args } = &options.what;
+    match &options.what {
+        What::Peers { args } => peers(args)?,
+        What::Instructions => instructions::run()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn peers(args: &[OsString]) -> Result<()> {
     // Not `target` itself: its profile would throw away what the workspace has built, and the reverse.
     let target = crate::target_dir()?.join("peers");
     let manifest = Path::new("benches").join("peers").join("Cargo.toml");
@@ -50,6 +61,5 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let name = format!("rejoin-bench-peers{}", std::env::consts::EXE_SUFFIX);
     let mut bench = Command::new(target.join("release").join(name));
     bench.current_dir(crate::workspace_root()?).arg("run").args(args);
-    process::run(&mut bench)?;
-    Ok(ExitCode::SUCCESS)
+    process::run(&mut bench)
 }

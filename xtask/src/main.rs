@@ -1,7 +1,7 @@
 //! `cargo xtask`: everything a contributor or CI runs, so that it runs the same way at home.
 //!
-//! One file per command (`test`, `wasm`, `demo`, `sim`, `bench`); `step` is the table of what `test` runs, and
-//! `process`, `tool`, `wasm_std`, `tally` are what the commands share.
+//! One file per command (`test`, `wasm`, `demo`, `sim`, `bench` and its `instructions`); `step` is the table of
+//! what `test` runs, and `process`, `tool`, `wasm_std`, `tally` are what the commands share.
 //!
 //! What must always hold: a command that cannot do its work stops with exit code 1 and says what
 //! to do; nothing is skipped unless the command line says so.
@@ -10,6 +10,7 @@
 
 mod bench;
 mod demo;
+mod instructions;
 mod process;
 mod sim;
 mod step;
@@ -39,6 +40,7 @@ use clap::{Parser, Subcommand};
         cargo xtask demo                  run the multi-data-centre demo\n  \
         cargo xtask sim --seed 136        replay one simulated history\n  \
         cargo xtask bench peers --quick   compare with other libraries\n  \
+        cargo xtask bench instructions    count what operations of the engine take\n  \
         cargo xtask help test             the options of one command"
 )]
 struct CommandLine {
@@ -56,7 +58,7 @@ enum Command {
     Demo(demo::Options),
     /// Replay simulated histories.
     Sim(sim::Options),
-    /// Measure: Rejoin beside other libraries.
+    /// Measure: Rejoin beside other libraries, or the instructions of its operations.
     Bench(bench::Options),
 }
 
