@@ -106,8 +106,8 @@ impl<K: CellKey, V: CellValue> View<K, V> {
         self.context.uniform().is_none() && !planted(Bug::HydratingJudgedByOwnPass)
     }
 
-    /// The fingerprint of a range. Costs the logarithm of the store, and a hash for every cell that
-    /// changed since the last question.
+    /// The fingerprint of a range. Costs the logarithm of the store, and a hash for every cell that lies in one
+    /// leaf, of up to 64, with one that changed since the last question, or with a bound of the range.
     pub fn fingerprint(&self, range: &KeyRange<K>) -> Fingerprint {
         self.sum(range).live.fingerprint()
     }
