@@ -63,7 +63,9 @@ impl Replica {
     /// # use rejoin::{Context, Limits};
     /// # let limits = Limits { cells_per_delta: 10, ..Limits::default() };
     /// # let lost = Replica::builder().limits(limits).try_in_memory().ok_or("no environment")?;
-    /// # lost.load(0..20, |row| (("row", row), row))?;
+    /// # for row in 0..20 {
+    /// #     lost.transact(|tx| tx.register(("row", row)).set(row))?;
+    /// # }
     /// # let rounds = lost.deltas_since(&Context::default())?;
     /// # let life = lost.identity();
     /// let here = Replica::in_memory();
