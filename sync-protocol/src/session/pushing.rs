@@ -7,7 +7,7 @@
 //! - What came from **the peer** is acknowledged and never sent back: its own messages say that it
 //!   has it.
 
-use rejoin_crdt::{ReplicaId, Seq};
+use rejoin_crdt::{ReplicaId, Seq, VersionVector};
 
 use super::Session;
 use super::repairing::REPAIRS;
@@ -28,6 +28,9 @@ const MOST_CELLS_IN_ORDER: usize = 1_024;
 
 /// Vectors of so many components may be shorter than what they differ by from others.
 const FEW_WRITERS: usize = 16;
+
+/// Beside more cells than this, vectors of few components do not count.
+const FEW_CELLS: usize = 16;
 
 /// What is owed to the peer.
 #[derive(Debug, Default)]
@@ -220,8 +223,9 @@ impl Session {
     fn send(&mut self, id: u64, mut extract: Extract) {
         self.knowledge.sent(&extract.reach);
         let told = self.knowledge.told().and_then(Context::uniform).filter(|_| self.refers());
-        let is_small = extract.delta.cell_count() <= MOST_CELLS_IN_ORDER;
-        if let Some(told) = told.filter(|_| is_small) {
+        let cells = extract.delta.cell_count();
+        let gains = |told: &&VersionVector| told.len() > FEW_WRITERS || cells <= FEW_CELLS;
+        if let Some(told) = told.filter(|_| cells <= MOST_CELLS_IN_ORDER).filter(gains) {
             let payload = encode_delta_after(&extract.delta, told);
             // To write all vectors out, only to find that they are longer, would cost more than the rest.
             let is_shorter = told.len() > FEW_WRITERS || payload.len() < extract.bytes().len();
