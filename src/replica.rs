@@ -283,7 +283,7 @@ impl Replica {
         &self,
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<Committed<T>, TransactError<E>> {
-        let writer = self.shared.writer().ok_or(TransactError::Nested)?;
+        let mut writer = self.shared.writer().ok_or(TransactError::Nested)?;
         let replica = self.shared.draw_identity();
         if let Some((lives, limit)) = self.crowd_before(replica) {
             return Err(TransactError::TooManyLives { lives, limit });
@@ -292,6 +292,10 @@ impl Replica {
         let skipped = self.shared.keep(|keeper| keeper.skip(&self.shared.document()))?;
         if let Some(skipped) = skipped {
             self.shared.change(0, |document| document.restore(skipped, now_ms).map(drop))?;
+            // It stays, whatever becomes of this transaction: peers who were not told would lack it.
+            drop(writer);
+            self.shared.announce(Origin::Local);
+            writer = self.shared.writer().ok_or(TransactError::Nested)?;
         }
         let hlc = self.shared.change(0, |document| document.tick(now_ms));
         let (staged, value) = {

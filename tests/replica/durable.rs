@@ -1,3 +1,5 @@
+use std::sync::{Arc, Mutex};
+
 use rejoin::{
     End, KeepError, KeyRange, MemoryDisk, MemoryPlace, Replica, StorageError, TransactError,
     WhyNew, WriteError, restore,
@@ -247,4 +249,26 @@ fn an_id_that_was_told_before_the_first_write_is_the_same_after_a_crash() {
     assert_eq!(db.identity(), told);
     set(&db, "a", "1").unwrap();
     assert_eq!(db.identity(), told);
+}
+
+#[test]
+fn a_change_that_is_taken_back_still_tells_of_the_numbers_that_a_crash_left_unused() {
+    let (disk, place) = (disk(), MemoryPlace::default());
+    let db = open(&disk, &place);
+    set(&db, "a", "1").unwrap();
+    crash(db, &disk);
+    let db = open(&disk, &place);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let _observer = db.observe({
+        let (told, db) = (Arc::clone(&told), db.clone());
+        move |_| told.lock().unwrap().push(db.context())
+    });
+    let before = db.context();
+    let taken_back = db.transact(|_| Err::<(), _>("on second thoughts"));
+    assert!(matches!(taken_back, Err(TransactError::Aborted("on second thoughts"))));
+    // Peers have to hear of it, or they and this replica would wait for each other.
+    assert_ne!(db.context(), before);
+    assert_eq!(*told.lock().unwrap(), [db.context()]);
+    db.transact(|_| Err::<(), _>("again")).unwrap_err();
+    assert_eq!(told.lock().unwrap().len(), 1, "nothing was left to tell");
 }
