@@ -326,3 +326,23 @@ impl Drop for Unpublish<'_> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use rejoin_crdt::document::Document;
+
+    use super::{LONG_CHANGE_CELLS, Shared, UNREAD_CHANGE_CELLS, lock};
+    use crate::env::System;
+
+    #[test]
+    fn a_view_is_published_for_a_change_that_somebody_may_have_to_wait_for() {
+        let shared = Shared::new(Box::new(System), Document::default(), None);
+        let publishes = |cells| shared.change(cells, |_| lock(&shared.published).is_some());
+        assert!(!publishes(UNREAD_CHANGE_CELLS), "nobody has read");
+        assert!(publishes(UNREAD_CHANGE_CELLS + 1), "the first reader would wait for long");
+        drop(shared.view_to_read());
+        assert!(!publishes(LONG_CHANGE_CELLS), "it takes microseconds");
+        assert!(publishes(LONG_CHANGE_CELLS + 1), "somebody reads");
+        assert!(!publishes(LONG_CHANGE_CELLS + 1), "and has not read since");
+    }
+}

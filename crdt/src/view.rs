@@ -1,7 +1,7 @@
 //! A consistent view of a store: everything that can be read.
 //!
-//! Cloning a view shares the cells and copies the context, one entry per writer. The clone never
-//! changes: that is how readers go on while a large delta is applied.
+//! Cloning a view shares the cells and the vectors of the context, until either side changes. The clone
+//! never changes: that is how readers go on while a large delta is applied.
 
 use std::fmt::Debug;
 use std::sync::Arc;
