@@ -16,7 +16,7 @@ impl Faults {
         let plan = match self.rng.bool() {
             true => FaultPlan { failing_syncs_per_mille: self.rng.u64(50..600), ..FaultPlan::NONE },
             false => FaultPlan {
-                capacity_bytes: used.iter().sum::<u64>() + self.rng.u64(..1_500),
+                capacity_bytes: used.iter().sum::<u64>() + self.rng.u64(..400),
                 ..FaultPlan::NONE
             },
         };
