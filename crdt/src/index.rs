@@ -14,7 +14,9 @@
 mod run;
 
 use std::collections::BTreeMap;
+use std::slice;
 
+use crate::by_dot::ByDot;
 use crate::dot::{Dot, Seq};
 use crate::replica::ReplicaId;
 use crate::version_vector::Ahead;
@@ -36,36 +38,6 @@ const fn place(seq: Seq) -> (u64, u8) {
     (seq >> u8::BITS, low)
 }
 
-/// Rows in the order of their numbers.
-fn in_order<K>(rows: Vec<(Seq, K)>) -> Vec<(Seq, K)> {
-    let mut rows = placed(rows);
-    // A single look, where they are in order already.
-    rows.sort_by_key(|row| row.0);
-    rows
-}
-
-/// The dots of a transaction are consecutive, so the number of each row says where it belongs. Others are left as
-/// they are.
-fn placed<K>(rows: Vec<(Seq, K)>) -> Vec<(Seq, K)> {
-    let least = rows.iter().map(|row| row.0).min().unwrap_or(0);
-    let place = |seq: Seq| usize::try_from(seq - least).unwrap_or(usize::MAX);
-    let len = rows.len();
-    if rows.iter().any(|row| place(row.0) >= len) {
-        return rows;
-    }
-    let mut places: Vec<Option<(Seq, K)>> = Vec::new();
-    places.resize_with(len, || None);
-    // Several cells may share a number.
-    let mut sharing = Vec::new();
-    for row in rows {
-        match places.get_mut(place(row.0)) {
-            Some(place @ None) => *place = Some(row),
-            _ => sharing.push(row),
-        }
-    }
-    places.into_iter().flatten().chain(sharing).collect()
-}
-
 impl<K> Default for Index<K> {
     fn default() -> Self {
         Self { replicas: BTreeMap::new() }
@@ -73,18 +45,16 @@ impl<K> Default for Index<K> {
 }
 
 impl<K: PartialEq> Index<K> {
-    /// Adds the rows of dots that came alive in one commit, of each replica in any order.
-    pub(crate) fn add(&mut self, born: impl IntoIterator<Item = (ReplicaId, Vec<(Seq, K)>)>) {
-        for (replica, born) in born {
+    /// Adds the rows of dots that came alive in one commit.
+    pub(crate) fn add(&mut self, born: ByDot<K>) {
+        for (replica, born) in born.in_order() {
             let rows = self.replicas.entry(replica).or_default();
-            // In order, so that each finds its place at the end of a run.
-            let mut born = in_order(born).into_iter().peekable();
+            let mut born = born.into_iter().peekable();
             while let Some(&(seq, _)) = born.peek() {
-                let number = place(seq).0;
-                let run = rows.entry(number).or_default();
-                while let Some((seq, key)) = born.next_if(|(seq, _)| place(*seq).0 == number) {
-                    run.insert(place(seq).1, key);
-                }
+                let (number, first) = place(seq);
+                let of_run = || born.next_if(|(seq, _)| place(*seq).0 == number);
+                let of_run = std::iter::from_fn(of_run).map(|(seq, key)| (place(seq).1, key));
+                rows.entry(number).or_default().merge(first, of_run);
             }
         }
     }
@@ -107,15 +77,36 @@ impl<K: PartialEq> Index<K> {
 
     /// The keys of the dots in `ahead`, in the order of the dots.
     pub(crate) fn keys_of(&self, ahead: Ahead) -> impl Iterator<Item = &K> + '_ {
+        self.pieces_of(ahead).flatten()
+    }
+
+    /// The number of rows of the dots in `ahead`. Costs a walk over the runs.
+    pub(crate) fn count_of(&self, ahead: Ahead) -> usize {
+        self.pieces_of(ahead).map(|keys| keys.len()).sum()
+    }
+
+    /// The same keys, run by run.
+    fn pieces_of(&self, ahead: Ahead) -> impl Iterator<Item = slice::Iter<'_, K>> {
         let Ahead { replica, after, upto } = ahead;
         let (first, last) = (after.saturating_add(1), upto.max(after));
-        let rows = self.replicas.get(&replica).into_iter();
+        let rows = self.replicas.get(&replica).filter(|_| first <= last).into_iter();
         let runs = rows.flat_map(move |rows| rows.range(place(first).0..=place(last).0));
-        runs.flat_map(move |(number, run)| {
+        runs.map(move |(number, run)| {
             let from = if *number == place(first).0 { place(first).1 } else { 0 };
             let to = if *number == place(last).0 { place(last).1 } else { u8::MAX };
-            run.keys(from, to).filter(move |_| first <= last)
+            run.keys(from, to)
         })
+    }
+
+    /// The dots in `ahead` that have rows, in order.
+    pub(crate) fn dots_of(&self, ahead: Ahead) -> impl Iterator<Item = Dot> + '_ {
+        let Ahead { replica, after, upto } = ahead;
+        let rows = self.replicas.get(&replica).into_iter();
+        let runs = rows.flat_map(move |rows| rows.range(place(after).0..=place(upto.max(after)).0));
+        let seqs = runs.flat_map(|(number, run)| {
+            run.rows().map(move |(low, _)| number << u8::BITS | u64::from(low))
+        });
+        seqs.filter(move |seq| after < *seq && *seq <= upto).map(move |seq| Dot::new(replica, seq))
     }
 
     /// The keys of the cells that hold `dot`.
@@ -159,6 +150,12 @@ mod tests {
     const A: ReplicaId = ReplicaId::from_u128(1);
     const B: ReplicaId = ReplicaId::from_u128(2);
 
+    fn rows(rows: impl IntoIterator<Item = (Dot, u64)>) -> ByDot<u64> {
+        let mut by_dot = ByDot::default();
+        rows.into_iter().for_each(|(dot, key)| by_dot.push(dot, key));
+        by_dot
+    }
+
     fn keys(index: &Index<u64>, replica: ReplicaId, after: Seq, upto: Seq) -> Vec<u64> {
         let mut keys: Vec<_> = index.keys_of(Ahead { replica, after, upto }).copied().collect();
         keys.sort_unstable();
@@ -169,9 +166,9 @@ mod tests {
     fn the_keys_after_a_dot_are_found_whatever_the_order_of_arrival() {
         let mut index = Index::default();
         for batch in [&[5_u64, 1, 9][..], &[3, 2], &[8, 4], &[7, 6, 10]] {
-            index.add([(A, batch.iter().map(|seq| (*seq, seq * 10)).collect())]);
+            index.add(rows(batch.iter().map(|seq| (Dot::new(A, *seq), seq * 10))));
         }
-        index.add([(B, vec![(1, 7)])]);
+        index.add(rows([(Dot::new(B, 1), 7)]));
         assert_eq!(keys(&index, A, 3, 8), [40, 50, 60, 70, 80]);
         assert_eq!(keys(&index, B, 0, 1), [7]);
     }
@@ -180,7 +177,7 @@ mod tests {
     fn a_dot_that_several_cells_share_leaves_them_one_by_one() {
         let mut index = Index::default();
         let dot = Dot::new(A, 3);
-        index.add([(A, vec![(3, 1), (3, 2), (3, 3)])]);
+        index.add(rows([(dot, 1), (dot, 2), (dot, 3)]));
         index.remove(&[(dot, 2)]);
         assert_eq!(keys(&index, A, 2, 3), [1, 3]);
         assert!(index.names(dot, &1) && !index.names(dot, &2));
@@ -202,11 +199,7 @@ mod tests {
             let born: Vec<_> = born.difference(&model).copied().collect();
             let died: Vec<_> = died.into_iter().map(row).collect();
             model.extend(born.iter().copied());
-            let of = |replica: ReplicaId| {
-                let rows = born.iter().filter(move |(dot, _)| dot.replica == replica);
-                (replica, rows.map(|(dot, key)| (dot.seq, *key)).collect())
-            };
-            index.add([of(A), of(B)]);
+            index.add(rows(born));
             model.retain(|row| !died.contains(row));
             index.remove(&died);
         }

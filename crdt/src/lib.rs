@@ -32,6 +32,7 @@
 //! # Ok::<(), rejoin_crdt::JoinDeltaError>(())
 //! ```
 
+mod by_dot;
 mod cell;
 mod context;
 mod coverage;
@@ -39,6 +40,7 @@ mod delta;
 mod delta_cell;
 pub mod document;
 mod dot;
+mod dot_set;
 mod entry;
 mod fingerprint;
 mod hlc;

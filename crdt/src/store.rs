@@ -14,8 +14,6 @@ mod scrub;
 mod verify;
 mod write_off;
 
-use std::collections::BTreeMap;
-
 use thiserror::Error;
 
 pub use collection::Collected;
@@ -26,6 +24,7 @@ pub use repair::{RepairError, Repaired, Testimony};
 pub use scrub::Scrubbed;
 pub use verify::Violation;
 
+use crate::by_dot::ByDot;
 use crate::cell::{Cell, Turnover};
 use crate::context::Context;
 use crate::dot::{Dot, Seq};
@@ -403,20 +402,20 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 /// The index rows that a commit adds and takes.
 #[derive(Debug)]
 struct IndexUpdate<K> {
-    born: BTreeMap<ReplicaId, Vec<(Seq, K)>>,
+    born: ByDot<K>,
     died: Vec<(Dot, K)>,
 }
 
 impl<K> Default for IndexUpdate<K> {
     fn default() -> Self {
-        Self { born: BTreeMap::new(), died: Vec::new() }
+        Self { born: ByDot::default(), died: Vec::new() }
     }
 }
 
 impl<K: Clone> IndexUpdate<K> {
     fn take(&mut self, key: &K, turnover: Turnover, lives: &Lives) {
         for dot in turnover.born.iter().map(|dot| dot.resolve(lives)) {
-            self.born.entry(dot.replica).or_default().push((dot.seq, key.clone()));
+            self.born.push(dot, key.clone());
         }
         self.died.extend(turnover.died.iter().map(|dot| (dot.resolve(lives), key.clone())));
     }

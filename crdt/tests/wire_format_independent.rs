@@ -124,17 +124,32 @@ fn column(bytes: &mut &[u8], is_present: bool, len: usize) -> std::vec::IntoIter
     }
     while numbers.len() < len {
         match len - numbers.len() {
-            missing @ (1 | 2) => (0..missing).for_each(|_| numbers.push(varint(bytes))),
+            missing @ 1..8 => (0..missing).for_each(|_| numbers.push(varint(bytes))),
             _ => match varint(bytes) {
                 h if h % 2 == 1 => {
                     let number = varint(bytes);
-                    (0..(h - 1) / 2 + 3).for_each(|_| numbers.push(number));
+                    (0..(h - 1) / 2 + 8).for_each(|_| numbers.push(number));
                 }
-                h => (0..h / 2 + 1).for_each(|_| numbers.push(varint(bytes))),
+                h => literals(bytes, h as usize / 2 + 1, &mut numbers),
             },
         }
     }
     numbers.into_iter()
+}
+
+fn literals(bytes: &mut &[u8], count: usize, numbers: &mut Vec<u64>) {
+    for first in (0..count).step_by(128) {
+        let len = (count - first).min(128);
+        let width = if len < 8 { 0 } else { usize::from(take(bytes, 1)[0]) };
+        if width == 0 {
+            (0..len).for_each(|_| numbers.push(varint(bytes)));
+            continue;
+        }
+        let packed = take(bytes, (len * width).div_ceil(8) as u64);
+        let bit = |at: usize| u64::from(packed[at / 8] >> (at % 8) & 1);
+        let number = |at: usize| (0..width).map(|i| bit(at * width + i) << i).sum::<u64>();
+        numbers.extend((0..len).map(number));
+    }
 }
 
 fn sum(column: &std::vec::IntoIter<u64>) -> usize {
@@ -175,7 +190,7 @@ fn cells(mut bytes: &[u8], ids: &[Id], flags: u64, base: &Vector) -> Vec<PlainCe
         bit += 1;
         column(&mut bytes, flags & (1 << bit) != 0, len)
     };
-    let mut shared = next((0..n).filter(|position| position % 16 != 0).count());
+    let mut shared = next(n);
     let mut suffix = next(n);
     let mut further = next(n);
     let mut kept = next(n);
@@ -199,32 +214,36 @@ fn cells(mut bytes: &[u8], ids: &[Id], flags: u64, base: &Vector) -> Vec<PlainCe
 
     let (mut key, mut last_ms) = (Vec::new(), 0);
     let (mut fresh_history, mut named_history) = (Vector::new(), Vector::new());
+    let dots = replica.by_ref().zip(seq.by_ref());
+    let dots = dots.map(|(id, seq)| expected(&mut fresh_history, base, ids[id as usize], seq));
+    let dots: Vec<PlainDot> = dots.collect();
+    let mut stamped: Vec<usize> = (0..entries).filter(|entry| kinds[*entry] < 2).collect();
+    stamped.sort_by_key(|entry| dots[*entry]);
+    let mut stamps = vec![(0, 0); entries];
+    for entry in stamped {
+        last_ms = plus(last_ms, ms.next().unwrap());
+        stamps[entry] = (last_ms, logical.next().unwrap());
+    }
+    let (mut dots, mut stamps) = (dots.into_iter(), stamps.into_iter());
     let number = |column: &mut std::vec::IntoIter<u64>| column.next().unwrap();
     let mut named = |named_replica: &mut std::vec::IntoIter<u64>| {
         let id = ids[named_replica.next().unwrap() as usize];
         expected(&mut named_history, base, id, named_seq.next().unwrap())
     };
     let mut cells = Vec::new();
-    for position in 0..n {
-        key.truncate(if position % 16 == 0 { 0 } else { number(&mut shared) as usize });
+    for _ in 0..n {
+        key.truncate(number(&mut shared) as usize);
         key.extend(take(&mut suffixes, number(&mut suffix) + 1));
         let kept = (0..number(&mut kept)).map(|_| named(&mut named_replica)).collect();
         let mut fresh = Vec::new();
         for _ in 0..number(&mut further) + least_fresh as u64 {
-            let id = ids[number(&mut replica) as usize];
-            let dot = expected(&mut fresh_history, base, id, number(&mut seq));
-            let mut stamp = || {
-                last_ms = plus(last_ms, ms.next().unwrap());
-                (last_ms, logical.next().unwrap())
-            };
+            let (dot, (ms, logical)) = (dots.next().unwrap(), stamps.next().unwrap());
             let entry = match number(&mut kind) {
                 0 => {
-                    let (ms, logical) = stamp();
                     let bytes = take(&mut values, number(&mut value) + 1).to_vec();
                     PlainEntry::Value { ms, logical, bytes }
                 }
                 1 => {
-                    let (ms, logical) = stamp();
                     let over = (0..number(&mut over)).map(|_| named(&mut named_replica)).collect();
                     PlainEntry::Tombstone { ms, logical, over }
                 }

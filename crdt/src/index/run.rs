@@ -33,6 +33,9 @@ impl<K> Run<K> {
 
     /// The keys of the numbers from `from` to `to`, both included.
     pub(super) fn keys(&self, from: u8, to: u8) -> slice::Iter<'_, K> {
+        if (from, to) == (0, u8::MAX) {
+            return self.keys.iter();
+        }
         let start = self.lows.partition_point(|low| *low < from);
         let behind = self.lows.get(start..).unwrap_or_default();
         let len = match from == to {
@@ -45,18 +48,27 @@ impl<K> Run<K> {
 }
 
 impl<K: PartialEq> Run<K> {
-    /// Adds a row, if it is not there.
-    pub(super) fn insert(&mut self, low: u8, key: K) {
-        if self.lows.last().is_none_or(|last| *last < low) {
-            self.lows.push(low);
-            self.keys.push(key);
-            return;
+    /// Adds rows that are in order, the first one at `first`, as far as they are not there.
+    pub(super) fn merge(&mut self, first: u8, rows: impl Iterator<Item = (u8, K)>) {
+        let kept = self.lows.partition_point(|low| *low < first);
+        // What lies behind the first one is moved once, however many there are.
+        let behind = self.lows.split_off(kept).into_iter().zip(self.keys.split_off(kept));
+        let mut behind = behind.peekable();
+        for (low, key) in rows {
+            while let Some((low, key)) = behind.next_if(|(other, _)| *other <= low) {
+                self.push(low, key);
+            }
+            let is_shared = self.lows.last() == Some(&low);
+            if !is_shared || !self.keys(low, low).as_slice().contains(&key) {
+                self.push(low, key);
+            }
         }
-        if !self.keys(low, low).as_slice().contains(&key) {
-            let at = self.lows.partition_point(|other| *other <= low);
-            self.lows.insert(at, low);
-            self.keys.insert(at, key);
-        }
+        behind.for_each(|(low, key)| self.push(low, key));
+    }
+
+    fn push(&mut self, low: u8, key: K) {
+        self.lows.push(low);
+        self.keys.push(key);
     }
 
     pub(super) fn remove(&mut self, low: u8, key: &K) {

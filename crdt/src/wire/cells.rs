@@ -7,6 +7,8 @@
 //! The order of the columns is that of [`CellWriter::finish`] and [`CellReader::begin`], which mirror
 //! each other line by line.
 
+use std::vec;
+
 use smallvec::SmallVec;
 
 use super::columns::{ColumnsReader, ColumnsWriter};
@@ -20,6 +22,7 @@ use super::vectors::{Dictionary, DictionaryWriter};
 use super::weight::{Budget, FURTHER_DOT_BYTES, KEPT_DOT_BYTES};
 use crate::coverage::Coverage;
 use crate::delta_cell::DeltaCell;
+use crate::dot::Dot;
 use crate::path::Key;
 use crate::value::Value;
 use crate::version_vector::VersionVector;
@@ -44,7 +47,7 @@ pub(super) struct CellReader<'a, 'v> {
     least_fresh: usize,
     further: Column<'a>,
     kept: Column<'a>,
-    fresh: DotReader<'a, 'v>,
+    fresh: vec::IntoIter<Dot>,
     entries: EntryReader<'a, 'v>,
 }
 
@@ -73,14 +76,14 @@ impl<'v> CellWriter<'v> {
         }
     }
 
-    pub(super) fn finish(self, columns: &mut ColumnsWriter) {
+    /// Writes the columns; returns what follows them, the bytes of keys and those of values.
+    pub(super) fn finish(self, columns: &mut ColumnsWriter) -> [Vec<u8>; 2] {
         let suffixes = self.keys.finish(columns);
         columns.put(self.further);
         columns.put(self.kept);
         self.fresh.finish(columns);
         let values = self.entries.finish(columns);
-        columns.bytes.extend(suffixes);
-        columns.bytes.extend(values);
+        [suffixes, values]
     }
 }
 
@@ -88,6 +91,7 @@ impl<'a, 'v> CellReader<'a, 'v> {
     /// Reads the columns of `count` cells, which have been charged.
     pub(super) fn begin(
         columns: &mut ColumnsReader<'a>,
+        dictionary: &mut Dictionary,
         budget: &mut Budget,
         (base, coverage): (&'v VersionVector, Coverage),
         count: usize,
@@ -105,10 +109,14 @@ impl<'a, 'v> CellReader<'a, 'v> {
         budget.charge(beyond_first, FURTHER_DOT_BYTES)?;
         let (kept, kept_count) = columns.lengths(wide(count))?;
         budget.charge(kept_count, KEPT_DOT_BYTES)?;
-        let fresh = DotReader::begin(columns, base, fresh_count, 0)?;
+        let mut dots = DotReader::begin(columns, base, fresh_count, 0)?;
         let mut entries = EntryReader::begin(columns, budget, base, fresh_count, kept_count)?;
         keys.begin_bytes(columns)?;
         entries.begin_bytes(columns)?;
+        let fresh: Vec<Dot> =
+            (0..fresh_count).map(|_| dots.dot(dictionary)).collect::<Result<_, _>>()?;
+        entries.read_stamps(&fresh)?;
+        let fresh = fresh.into_iter();
         Ok(Self { keys, least_fresh, further, kept, fresh, entries })
     }
 
@@ -125,8 +133,7 @@ impl<'a, 'v> CellReader<'a, 'v> {
             kept.push(self.entries.named.dot(dictionary)?);
         }
         let mut fresh = SmallVec::with_capacity(fresh_len);
-        for _ in 0..fresh_len {
-            let dot = self.fresh.dot(dictionary)?;
+        for dot in self.fresh.by_ref().take(fresh_len) {
             fresh.push((dot, self.entries.entry(dictionary, budget, dot)?));
         }
         Ok(DeltaCell { key, fresh, kept })

@@ -19,12 +19,14 @@ use crate::version_vector::VersionVector;
 #[derive(Debug)]
 pub(super) struct Expected<'v> {
     base: &'v VersionVector,
-    last: BTreeMap<ReplicaId, Seq>,
+    /// Of the replica of the last dot: mostly it is that of the next one.
+    recent: Option<(ReplicaId, Seq)>,
+    others: BTreeMap<ReplicaId, Seq>,
 }
 
 impl<'v> Expected<'v> {
     pub(super) const fn after(base: &'v VersionVector) -> Self {
-        Self { base, last: BTreeMap::new() }
+        Self { base, recent: None, others: BTreeMap::new() }
     }
 
     pub(super) fn difference(&mut self, dot: Dot) -> u64 {
@@ -41,8 +43,10 @@ impl<'v> Expected<'v> {
     }
 
     fn last(&mut self, replica: ReplicaId) -> &mut Seq {
-        let base = self.base;
-        self.last.entry(replica).or_insert_with(|| base.seq(replica))
+        let recent = self.recent.take_if(|(recent, _)| *recent != replica);
+        self.others.extend(recent);
+        let seq = || self.others.get(&replica).copied().unwrap_or_else(|| self.base.seq(replica));
+        &mut self.recent.get_or_insert_with(|| (replica, seq())).1
     }
 }
 

@@ -9,7 +9,8 @@ use super::dots::{DotReader, DotWriter};
 use super::error::DecodeError;
 use super::keys::narrow;
 use super::runs::{Column, ColumnWriter};
-use super::varint::{Reader, add_difference, difference, wide};
+use super::stamps::{StampReader, StampWriter};
+use super::varint::{Reader, wide};
 use super::vectors::{Dictionary, DictionaryWriter};
 use super::weight::{
     Budget, OVER_DOT_BYTES, RECORD_BYTES, RESET_BYTES, ROW_BYTES, SENT_BYTES, SLOT_BYTES,
@@ -17,7 +18,6 @@ use super::weight::{
 };
 use crate::dot::Dot;
 use crate::entry::{Entry, Record, Reset, Row, Slot, Tombstone};
-use crate::hlc::Hlc;
 use crate::value::Value;
 use crate::version_vector::VersionVector;
 
@@ -27,15 +27,11 @@ const SLOT: u64 = 2;
 const RESET: u64 = 3;
 const ROW: u64 = 4;
 
-/// The bits of a stamp below its milliseconds.
-const LOGICAL_BITS: u32 = 16;
-
 #[derive(Debug)]
 pub(super) struct EntryWriter<'v> {
     kind: ColumnWriter,
-    /// Milliseconds of values and tombstones, as differences to the stamp before.
-    physical: ColumnWriter,
-    logical: ColumnWriter,
+    /// Of values and tombstones.
+    stamps: StampWriter,
     /// Less one: no value is empty.
     value_len: ColumnWriter,
     over_len: ColumnWriter,
@@ -50,14 +46,12 @@ pub(super) struct EntryWriter<'v> {
     dec: ColumnWriter,
     rights: ColumnWriter,
     values: Vec<u8>,
-    last_ms: u64,
 }
 
 #[derive(Debug)]
 pub(super) struct EntryReader<'a, 'v> {
     kind: Column<'a>,
-    physical: Column<'a>,
-    logical: Column<'a>,
+    stamps: StampReader<'a>,
     value_len: Column<'a>,
     over_len: Column<'a>,
     record_len: Column<'a>,
@@ -69,15 +63,13 @@ pub(super) struct EntryReader<'a, 'v> {
     rights: Column<'a>,
     values: Reader<'a>,
     values_bytes: u64,
-    last_ms: u64,
 }
 
 impl<'v> EntryWriter<'v> {
     pub(super) fn new(base: &'v VersionVector) -> Self {
         Self {
             kind: ColumnWriter::default(),
-            physical: ColumnWriter::default(),
-            logical: ColumnWriter::default(),
+            stamps: StampWriter::default(),
             value_len: ColumnWriter::default(),
             over_len: ColumnWriter::default(),
             record_len: ColumnWriter::default(),
@@ -88,7 +80,6 @@ impl<'v> EntryWriter<'v> {
             dec: ColumnWriter::default(),
             rights: ColumnWriter::default(),
             values: Vec::new(),
-            last_ms: 0,
         }
     }
 
@@ -96,13 +87,13 @@ impl<'v> EntryWriter<'v> {
         match entry {
             Entry::Value { hlc, value } => {
                 self.kind.push(VALUE);
-                self.put_stamp(*hlc);
+                self.stamps.put(dot, *hlc);
                 self.value_len.push(wide(value.as_bytes().len().saturating_sub(1)));
                 self.values.extend_from_slice(value.as_bytes());
             }
             Entry::Tombstone(tombstone) => {
                 self.kind.push(TOMBSTONE);
-                self.put_stamp(tombstone.hlc);
+                self.stamps.put(dot, tombstone.hlc);
                 self.over_len.push(wide(tombstone.over.len()));
                 tombstone.over.iter().for_each(|over| self.named.put(dictionary, *over));
             }
@@ -131,13 +122,6 @@ impl<'v> EntryWriter<'v> {
         }
     }
 
-    fn put_stamp(&mut self, hlc: Hlc) {
-        let ms = hlc.physical_ms();
-        self.physical.push(difference(ms, self.last_ms));
-        self.logical.push(hlc.to_u64() & ((1 << LOGICAL_BITS) - 1));
-        self.last_ms = ms;
-    }
-
     fn put_totals(&mut self, inc: u64, dec: u64) {
         self.inc.push(inc);
         self.dec.push(dec);
@@ -146,8 +130,7 @@ impl<'v> EntryWriter<'v> {
     /// Writes the columns; returns the bytes of the values, which follow all columns.
     pub(super) fn finish(self, columns: &mut ColumnsWriter) -> Vec<u8> {
         columns.put(self.kind);
-        columns.put(self.physical);
-        columns.put(self.logical);
+        self.stamps.finish(columns);
         columns.put(self.value_len);
         columns.put(self.over_len);
         columns.put(self.record_len);
@@ -183,8 +166,7 @@ impl<'a, 'v> EntryReader<'a, 'v> {
         budget.charge(slots, SLOT_BYTES)?;
         budget.charge(resets, RESET_BYTES)?;
         budget.charge(rows, ROW_BYTES)?;
-        let physical = columns.column(values.saturating_add(tombstones))?;
-        let logical = columns.column(values.saturating_add(tombstones))?;
+        let stamps = StampReader::begin(columns, values.saturating_add(tombstones))?;
         let (value_len, values_bytes) = columns.lengths(values)?;
         let (over_len, over) = columns.lengths(tombstones)?;
         budget.charge(over, OVER_DOT_BYTES)?;
@@ -196,8 +178,7 @@ impl<'a, 'v> EntryReader<'a, 'v> {
         let totals_count = slots.saturating_add(records).saturating_add(rows);
         Ok(Self {
             kind,
-            physical,
-            logical,
+            stamps,
             value_len,
             over_len,
             record_len,
@@ -209,8 +190,14 @@ impl<'a, 'v> EntryReader<'a, 'v> {
             rights: columns.column(sent)?,
             values: Reader::new(&[]),
             values_bytes: values_bytes.saturating_add(values),
-            last_ms: 0,
         })
+    }
+
+    /// Reads the stamps of those entries that have one. `dots` are all dots, in the order of cells.
+    pub(super) fn read_stamps(&mut self, dots: &[Dot]) -> Result<(), DecodeError> {
+        let mut kinds = self.kind;
+        let has_stamp = |_: &&Dot| kinds.next().is_ok_and(|kind| matches!(kind, VALUE | TOMBSTONE));
+        self.stamps.read(dots.iter().filter(has_stamp).copied())
     }
 
     /// Finds the bytes of the values, once all columns and the keys are read.
@@ -229,9 +216,9 @@ impl<'a, 'v> EntryReader<'a, 'v> {
         dot: Dot,
     ) -> Result<Entry<Value>, DecodeError> {
         Ok(match self.kind.next()? {
-            VALUE => Entry::Value { hlc: self.stamp()?, value: self.value(budget)? },
+            VALUE => Entry::Value { hlc: self.stamps.next()?, value: self.value(budget)? },
             TOMBSTONE => {
-                let hlc = self.stamp()?;
+                let hlc = self.stamps.next()?;
                 let len = self.over_len.next_len(usize::MAX)?;
                 let mut over = SmallVec::with_capacity(len);
                 for _ in 0..len {
@@ -265,18 +252,6 @@ impl<'a, 'v> EntryReader<'a, 'v> {
             }
             kind => return Err(DecodeError::UnknownKind { at: self.kind.at(), kind }),
         })
-    }
-
-    fn stamp(&mut self) -> Result<Hlc, DecodeError> {
-        let at = self.physical.at();
-        let ms = add_difference(self.last_ms, self.physical.next()?);
-        let logical = self.logical.next()?;
-        let hlc = Hlc::from_u64((ms << LOGICAL_BITS) | (logical & ((1 << LOGICAL_BITS) - 1)));
-        if hlc.physical_ms() != ms || logical >> LOGICAL_BITS != 0 {
-            return Err(DecodeError::NumberTooLarge { at });
-        }
-        self.last_ms = ms;
-        Ok(hlc)
     }
 
     fn value(&mut self, budget: &mut Budget) -> Result<Value, DecodeError> {

@@ -36,12 +36,17 @@ pub(super) fn array_len(reader: &mut Reader<'_>, least: usize) -> Result<usize, 
 }
 
 pub(super) fn put_bin(out: &mut Vec<u8>, bytes: &[u8]) {
-    match (u8::try_from(bytes.len()), u16::try_from(bytes.len())) {
+    put_bin_len(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// The header of a byte string, which is to follow.
+pub(super) fn put_bin_len(out: &mut Vec<u8>, len: usize) {
+    match (u8::try_from(len), u16::try_from(len)) {
         (Ok(len), _) => put_header(out, Marker::Bin8, &[len]),
         (_, Ok(len)) => put_header(out, Marker::Bin16, &len.to_be_bytes()),
-        _ => put_header(out, Marker::Bin32, &saturated(bytes.len()).to_be_bytes()),
+        _ => put_header(out, Marker::Bin32, &saturated(len).to_be_bytes()),
     }
-    out.extend_from_slice(bytes);
 }
 
 /// A reader of the byte string that comes next.

@@ -7,8 +7,8 @@
 
 use thiserror::Error;
 
-use super::weight::cell_bytes;
-use super::{ahead, decoded_bytes, encode_delta};
+use super::weight::{bytes_around_cells, bytes_of_cells, cell_bytes};
+use super::{ahead, encode_delta};
 use crate::context::Context;
 use crate::delta::Delta;
 use crate::entry::Entry;
@@ -73,13 +73,12 @@ pub fn extract(
     let mut delta = store.delta_while(base, |cells| load.takes(cells, limits));
     if load.is_over {
         cut_before_cell(&mut delta, load.comfortable_cells.max(1));
-    } else if !delta.is_empty()
-        && store.view().context().uniform().is_some()
-        && !store.withholds(base)
-    {
+        return fit(delta, limits);
+    }
+    if !delta.is_empty() && store.view().context().uniform().is_some() && !store.withholds(base) {
         delta.fingerprint = fingerprint();
     }
-    fit(delta, limits)
+    fit_cells(delta, limits, load.memory_bytes)
 }
 
 /// What the cells of a delta take, while it is made.
@@ -135,22 +134,37 @@ pub fn fit(
     mut delta: Delta<Key, Value>,
     limits: &Limits,
 ) -> Result<Option<Extract>, PlaceTooLarge> {
+    cut_before_cell(&mut delta, limits.cells_per_delta.max(1));
+    let cells_bytes = bytes_of_cells(&delta);
+    fit_cells(delta, limits, cells_bytes)
+}
+
+/// The same, of a delta of no more cells than are allowed, which take `cells_bytes` once they are decoded.
+fn fit_cells(
+    mut delta: Delta<Key, Value>,
+    limits: &Limits,
+    mut cells_bytes: u64,
+) -> Result<Option<Extract>, PlaceTooLarge> {
     if delta.is_empty() {
         return Ok(None);
     }
-    cut_before_cell(&mut delta, limits.cells_per_delta.max(1));
+    let weighed = delta.cell_count();
     cut_before_tombstone(&mut delta, limits.range_tombstones_per_delta.max(1));
+    if delta.cell_count() < weighed {
+        cells_bytes = bytes_of_cells(&delta);
+    }
     loop {
         let (cells, tombstones) = (delta.cell_count(), tombstones(&delta));
         let limit_bytes = limits.delta_bytes;
-        let mut weight = weight(&delta, 0);
+        let decoded_bytes = bytes_around_cells(&delta).saturating_add(cells_bytes);
+        let mut weight = weight(decoded_bytes, 0);
         if weight <= limit_bytes && tombstones <= limits.range_tombstones_per_delta {
             // On the wire nothing takes more than decoded.
-            if decoded_bytes(&delta) <= limit_bytes as u64 {
+            if decoded_bytes <= limit_bytes as u64 {
                 return Ok(Some(Extract::new(delta, None)));
             }
             let bytes = encode_delta(&delta);
-            weight = self::weight(&delta, bytes.len());
+            weight = self::weight(decoded_bytes, bytes.len());
             if weight <= limit_bytes {
                 return Ok(Some(Extract::new(delta, Some(bytes))));
             }
@@ -168,12 +182,13 @@ pub fn fit(
         if delta.cell_count() == cells && self::tombstones(&delta) == tombstones {
             return Err(PlaceTooLarge { len_bytes: weight, limit_bytes });
         }
+        cells_bytes = bytes_of_cells(&delta);
     }
 }
 
-/// What a receiver reckons for a delta of `wire_bytes`: it takes this delta if its limit is no less.
-fn weight(delta: &Delta<Key, Value>, wire_bytes: usize) -> usize {
-    let memory = decoded_bytes(delta).saturating_add(wire_bytes as u64).div_ceil(DECODED_SHARE);
+/// What a receiver reckons for a delta of so many bytes: it takes this delta if its limit is no less.
+fn weight(decoded_bytes: u64, wire_bytes: usize) -> usize {
+    let memory = decoded_bytes.saturating_add(wire_bytes as u64).div_ceil(DECODED_SHARE);
     usize::try_from(memory).unwrap_or(usize::MAX).max(wire_bytes)
 }
 

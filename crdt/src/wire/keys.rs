@@ -1,9 +1,7 @@
 //! Keys in ascending order, each without the beginning that it shares with the one before.
 //!
-//! Every sixteenth key is written whole, so that whoever looks for one cell hops over lengths and puts
-//! together fifteen keys at most.
-//!
-//! Source: prefix compression and restarts of LevelDB, `doc/table_format.md` and `block_builder.cc`.
+//! Source: prefix compression of LevelDB, `doc/table_format.md`, without its restarts: nobody looks for a single
+//! key in a delta.
 
 use super::bounds::shared_len;
 use super::columns::{ColumnsReader, ColumnsWriter};
@@ -13,18 +11,14 @@ use super::varint::{Reader, wide};
 use super::weight::{Budget, content_bytes};
 use crate::path::Key;
 
-/// A key at a multiple of this position is whole.
-const RESTART_KEYS: usize = 16;
-
 #[derive(Debug, Default)]
 pub(super) struct KeyWriter {
-    /// The length of the shared beginning of each key that is not whole.
+    /// The length of the beginning that each key shares.
     shared: ColumnWriter,
     /// The length of the rest, less one: a key is never the beginning of the one before it.
     suffix_len: ColumnWriter,
     suffixes: Vec<u8>,
     last: Vec<u8>,
-    count: usize,
 }
 
 #[derive(Debug)]
@@ -34,24 +28,17 @@ pub(super) struct KeyReader<'a> {
     suffixes_bytes: u64,
     suffixes: Reader<'a>,
     last: Vec<u8>,
-    count: usize,
 }
 
 impl KeyWriter {
     pub(super) fn put(&mut self, key: &[u8]) {
-        let shared = if is_whole(self.count) {
-            0
-        } else {
-            let shared = shared_len(&self.last, key);
-            self.shared.push(wide(shared));
-            shared
-        };
+        let shared = shared_len(&self.last, key);
+        self.shared.push(wide(shared));
         let suffix = key.get(shared..).unwrap_or_default();
         self.suffix_len.push(wide(suffix.len().saturating_sub(1)));
         self.suffixes.extend_from_slice(suffix);
         self.last.truncate(shared);
         self.last.extend_from_slice(suffix);
-        self.count += 1;
     }
 
     /// Writes the columns; returns the bytes, which follow all columns.
@@ -67,12 +54,11 @@ impl<'a> KeyReader<'a> {
         columns: &mut ColumnsReader<'a>,
         count: usize,
     ) -> Result<Self, DecodeError> {
-        let whole = count.div_ceil(RESTART_KEYS);
-        let shared = columns.column(wide(count - whole))?;
+        let shared = columns.column(wide(count))?;
         let (suffix_len, suffixes_bytes) = columns.lengths(wide(count))?;
         let suffixes_bytes = suffixes_bytes.saturating_add(wide(count));
         let suffixes = Reader::new(&[]);
-        Ok(Self { shared, suffix_len, suffixes_bytes, suffixes, last: Vec::new(), count: 0 })
+        Ok(Self { shared, suffix_len, suffixes_bytes, suffixes, last: Vec::new() })
     }
 
     /// Finds the bytes, once all columns are read.
@@ -86,28 +72,21 @@ impl<'a> KeyReader<'a> {
 
     pub(super) fn key(&mut self, budget: &mut Budget) -> Result<Key, DecodeError> {
         let at = self.suffixes.at();
-        let is_whole = is_whole(self.count);
-        let shared = if is_whole { 0 } else { self.shared.next_len(self.last.len())? };
+        let shared = self.shared.next_len(self.last.len())?;
         let suffix_len = self.suffix_len.next_len(self.suffixes.remaining())?;
         let suffix = self.suffixes.bytes(suffix_len.saturating_add(1))?;
         let behind = self.last.get(shared..).unwrap_or_default();
         // Greater at the first byte that is not shared; if that byte were equal, it would be shared.
-        let ascends = if is_whole { suffix > behind } else { suffix.first() > behind.first() };
-        if !ascends {
+        if suffix.first() <= behind.first() {
             return Err(DecodeError::KeyOrder { at });
         }
         self.last.truncate(shared);
         self.last.extend_from_slice(suffix);
-        self.count += 1;
         budget.charge(1, content_bytes(self.last.len()))?;
         let limits = budget.limits();
         Key::from_bytes(&self.last, narrow(limits.key_bytes), narrow(limits.key_components))
             .map_err(|source| DecodeError::Key { at, source })
     }
-}
-
-const fn is_whole(position: usize) -> bool {
-    position.is_multiple_of(RESTART_KEYS)
 }
 
 /// A limit in the form that keys and values take it. No limit needs more than 32 bits.

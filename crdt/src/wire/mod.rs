@@ -18,9 +18,10 @@
 //! - decoding checks the form. Whether a delta makes sense is what [`Delta::validate`] asks.
 //!
 //! The format is written down byte by byte in `docs/wire-format.md`. Idea: column layout and run
-//! lengths as in Parquet and ORC, restarts in front-coded keys as in LevelDB; each file names its own.
+//! lengths as in Parquet, front-coded keys as in LevelDB; each file names its own.
 
 mod ahead;
+mod blocks;
 mod bounds;
 mod cells;
 mod columns;
@@ -33,6 +34,7 @@ mod keys;
 mod part;
 mod referenced;
 mod runs;
+mod stamps;
 mod varint;
 mod vectors;
 mod weight;
@@ -45,8 +47,10 @@ pub use referenced::{decode_delta_after, encode_delta_after, is_referenced};
 pub use weight::decoded_bytes;
 
 use bounds::Bounds;
-use envelope::{array_len, bin, optional_bin, put_array_len, put_bin, put_optional_bin, skip};
-use part::{part_to_bytes, read_part};
+use envelope::{
+    array_len, bin, optional_bin, put_array_len, put_bin, put_bin_len, put_optional_bin, skip,
+};
+use part::{PartBytes, read_part};
 use varint::{Reader, put_count, put_varint};
 use vectors::{Dictionary, DictionaryWriter, put_vector, read_vector};
 use weight::{Budget, SEGMENT_BYTES};
@@ -85,7 +89,9 @@ pub fn encode_delta(delta: &Delta<Key, Value>) -> Vec<u8> {
     put_array_len(&mut out, delta.parts.len());
     let (mut bounds, mut reference) = (Bounds::default(), &delta.horizon);
     for part in &delta.parts {
-        put_bin(&mut out, &part_to_bytes(&dictionary, &mut bounds, reference, part));
+        let part_bytes = PartBytes::of(&dictionary, &mut bounds, reference, part);
+        put_bin_len(&mut out, part_bytes.len());
+        part_bytes.append_to(&mut out);
         reference = &part.base;
     }
     out
@@ -339,24 +345,31 @@ fn replicas_of_delta(
         }
         reference = &part.base;
     }
+    // Mostly the next dot is of the same replica.
+    let mut recent = None;
+    let mut add = |id: ReplicaId| {
+        if recent.replace(id) != Some(id) {
+            ids.insert(id);
+        }
+    };
     for part in &delta.parts {
-        ids.extend(part.range_tombstones.iter().map(|tombstone| tombstone.dot.replica));
-        part.cells.iter().for_each(|cell| add_replicas_of_cell(&mut ids, cell));
+        part.range_tombstones.iter().for_each(|tombstone| add(tombstone.dot.replica));
+        part.cells.iter().for_each(|cell| add_replicas_of_cell(&mut add, cell));
     }
     ids
 }
 
-fn add_replicas_of_cell(ids: &mut BTreeSet<ReplicaId>, cell: &DeltaCell<Key, Value>) {
-    ids.extend(cell.kept.iter().map(|dot| dot.replica));
+fn add_replicas_of_cell(add: &mut impl FnMut(ReplicaId), cell: &DeltaCell<Key, Value>) {
+    cell.kept.iter().for_each(|dot| add(dot.replica));
     for (dot, entry) in &cell.fresh {
-        ids.insert(dot.replica);
+        add(dot.replica);
         match entry {
             Entry::Value { .. } | Entry::Slot(_) => {}
             Entry::Tombstone(tombstone) => {
-                ids.extend(tombstone.over.iter().map(|dot| dot.replica));
+                tombstone.over.iter().for_each(|dot| add(dot.replica));
             }
-            Entry::Reset(reset) => ids.extend(reset.records.iter().map(|(id, _)| *id)),
-            Entry::Row(row) => ids.extend(row.sent.iter().map(|(id, _)| *id)),
+            Entry::Reset(reset) => reset.records.iter().for_each(|(id, _)| add(*id)),
+            Entry::Row(row) => row.sent.iter().for_each(|(id, _)| add(*id)),
         }
     }
 }

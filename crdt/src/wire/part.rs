@@ -25,40 +25,55 @@ const FIRST_COLUMN_SHIFT: u32 = 3;
 const IS_COMPLETE: u64 = 1 << 22;
 const IS_DIFFERING: u64 = 1 << 23;
 
-/// The bytes of a part. `reference` is the base of the part before, or the horizon.
-pub(super) fn part_to_bytes(
-    dictionary: &DictionaryWriter,
-    bounds: &mut Bounds,
-    reference: &VersionVector,
-    part: &Part<Key, Value>,
-) -> Vec<u8> {
-    let mut columns = ColumnsWriter::new(1 << FIRST_COLUMN_SHIFT);
-    let mut cells = CellWriter::new(&part.base, part.coverage);
-    ahead::cells(&part.cells).for_each(|cell| cells.put(dictionary, cell));
-    cells.finish(&mut columns);
-    let tombstones = &part.range_tombstones;
-    let tombstone_flag = if tombstones.is_empty() { 0 } else { HAS_RANGE_TOMBSTONES };
+/// The bytes of a part, in the pieces in which they were made: the last one may have megabytes, and is copied once
+/// only, to where it belongs.
+#[derive(Debug)]
+pub(super) struct PartBytes([Vec<u8>; 4]);
 
-    let mut out = Vec::new();
-    let coverage_flag = match part.coverage {
-        Coverage::Difference => 0,
-        Coverage::Complete => IS_COMPLETE,
-        Coverage::Differing => IS_DIFFERING,
-    };
-    let flags = range_flags(&part.range) | tombstone_flag | columns.flags | coverage_flag;
-    put_varint(&mut out, flags);
-    put_vector(&mut out, dictionary, &part.base, reference);
-    put_vector(&mut out, dictionary, &part.upto, &part.base);
-    bounds.put_range(&mut out, &part.range);
-    if !tombstones.is_empty() {
-        put_range_tombstones(&mut out, dictionary, bounds, &part.base, tombstones);
+impl PartBytes {
+    /// `reference` is the base of the part before, or the horizon.
+    pub(super) fn of(
+        dictionary: &DictionaryWriter,
+        bounds: &mut Bounds,
+        reference: &VersionVector,
+        part: &Part<Key, Value>,
+    ) -> Self {
+        let mut columns = ColumnsWriter::new(1 << FIRST_COLUMN_SHIFT);
+        let mut cells = CellWriter::new(&part.base, part.coverage);
+        ahead::cells(&part.cells).for_each(|cell| cells.put(dictionary, cell));
+        let [suffixes, values] = cells.finish(&mut columns);
+        let tombstones = &part.range_tombstones;
+        let tombstone_flag = if tombstones.is_empty() { 0 } else { HAS_RANGE_TOMBSTONES };
+
+        let mut head = Vec::new();
+        let coverage_flag = match part.coverage {
+            Coverage::Difference => 0,
+            Coverage::Complete => IS_COMPLETE,
+            Coverage::Differing => IS_DIFFERING,
+        };
+        let flags = range_flags(&part.range) | tombstone_flag | columns.flags | coverage_flag;
+        put_varint(&mut head, flags);
+        put_vector(&mut head, dictionary, &part.base, reference);
+        put_vector(&mut head, dictionary, &part.upto, &part.base);
+        bounds.put_range(&mut head, &part.range);
+        if !tombstones.is_empty() {
+            put_range_tombstones(&mut head, dictionary, bounds, &part.base, tombstones);
+        }
+        put_count(&mut head, part.cells.len());
+        Self([head, columns.bytes, suffixes, values])
     }
-    put_count(&mut out, part.cells.len());
-    out.append(&mut columns.bytes);
-    out
+
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    pub(super) fn append_to(self, out: &mut Vec<u8>) {
+        out.reserve(self.len());
+        self.0.iter().for_each(|piece| out.extend_from_slice(piece));
+    }
 }
 
-/// Reads all that [`part_to_bytes`] wrote.
+/// Reads all that [`PartBytes`] has.
 pub(super) fn read_part(
     mut reader: Reader<'_>,
     dictionary: &mut Dictionary,
@@ -100,7 +115,7 @@ fn read_cells(
     let count = reader.count(1)?;
     budget.charge_cells(at, count)?;
     let mut columns = ColumnsReader::new(column_flags, reader);
-    let mut source = CellReader::begin(&mut columns, budget, of, count)?;
+    let mut source = CellReader::begin(&mut columns, dictionary, budget, of, count)?;
     columns.end()?;
     let mut cells = Vec::with_capacity(count);
     for _ in 0..count {

@@ -8,7 +8,7 @@
 
 use super::bounds::Bounds;
 use super::error::DecodeError;
-use super::part::{part_to_bytes, read_part};
+use super::part::{PartBytes, read_part};
 use super::varint::{Reader, put_count, put_varint, wide};
 use super::vectors::{Dictionary, DictionaryWriter, put_vector, read_id, read_vector};
 use super::weight::{Budget, DICTIONARY_ENTRY_BYTES};
@@ -54,11 +54,11 @@ pub fn encode_delta_after(delta: &Delta<Key, Value>, reference: &VersionVector) 
     let (mut bounds, mut reference) = (Bounds::default(), reference);
     let last = delta.parts.len().saturating_sub(1);
     for (position, part) in delta.parts.iter().enumerate() {
-        let bytes = part_to_bytes(&dictionary, &mut bounds, reference, part);
+        let bytes = PartBytes::of(&dictionary, &mut bounds, reference, part);
         if position < last {
             put_count(&mut out, bytes.len());
         }
-        out.extend(bytes);
+        bytes.append_to(&mut out);
         reference = &part.base;
     }
     out

@@ -1,32 +1,31 @@
-//! Columns of numbers: runs of one number are written once, everything else number by number.
+//! Columns of numbers: runs of one number are written once, everything else in few bits.
 //!
 //! A column is a sequence of groups. A group begins with a varint `h`:
 //!
-//! - odd: a run, `(h - 1) / 2 + 3` times the number that follows;
-//! - even: `h / 2 + 1` numbers, which follow.
+//! - odd: a run, `(h - 1) / 2 + 8` times the number that follows;
+//! - even: `h / 2 + 1` literals, in blocks (`blocks.rs`).
 //!
-//! Fewer than three numbers at the end of a column that belong to no group stand there without `h`,
-//! so a column of one number costs no more than that number. A column of nothing but zeros is not
+//! Fewer than eight numbers at the end of a column that belong to no group stand there without `h`, as varints:
+//! a column of one number costs no more than that number. A column of nothing but zeros is not
 //! written at all; a flag beside the columns says so.
 //!
-//! There is one form: three or more equal numbers in a row are always one run, as long as possible,
+//! There is one form: eight or more equal numbers in a row are always one run, as long as possible,
 //! and what lies between two runs is one group. Whoever reads checks this.
 //!
-//! Idea: the RLE/bit-packing hybrid of Apache Parquet and the integer run lengths of Apache ORC,
-//! version 1, with varints for literals.
+//! Idea: the hybrid of run lengths and bit-packing of Apache Parquet.
 
+use super::blocks::{Block, BlockWriter};
 use super::error::DecodeError;
 use super::varint::{Reader, put_varint, wide};
 
-/// The shortest run. A run of two costs as much as its two numbers.
-const MIN_RUN: u64 = 3;
+/// The shortest run. A shorter one would take no less than its numbers do between others, in few bits.
+const MIN_RUN: u64 = 8;
 
 /// A column under construction; holds the written form only, however long the column.
 #[derive(Debug, Default)]
 pub(super) struct ColumnWriter {
     groups: Vec<u8>,
-    literals: Vec<u8>,
-    literal_count: u64,
+    literals: BlockWriter,
     value: u64,
     run: u64,
     has_nonzero: bool,
@@ -45,10 +44,10 @@ impl ColumnWriter {
     /// The bytes of the column; `None` if all its numbers are zero.
     pub(super) fn finish(mut self) -> Option<Vec<u8>> {
         self.end_run();
-        if self.literal_count >= MIN_RUN {
+        if self.literals.count() >= MIN_RUN {
             self.end_literals();
         }
-        self.groups.append(&mut self.literals);
+        self.literals.finish(&mut self.groups);
         self.has_nonzero.then_some(self.groups)
     }
 
@@ -58,17 +57,16 @@ impl ColumnWriter {
             put_varint(&mut self.groups, ((self.run - MIN_RUN) << 1) | 1);
             put_varint(&mut self.groups, self.value);
         } else {
-            (0..self.run).for_each(|_| put_varint(&mut self.literals, self.value));
-            self.literal_count += self.run;
+            (0..self.run).for_each(|_| self.literals.push(self.value));
         }
         self.run = 0;
     }
 
     fn end_literals(&mut self) {
-        if self.literal_count > 0 {
-            put_varint(&mut self.groups, (self.literal_count - 1) << 1);
-            self.groups.append(&mut self.literals);
-            self.literal_count = 0;
+        let count = self.literals.count();
+        if count > 0 {
+            put_varint(&mut self.groups, (count - 1) << 1);
+            std::mem::take(&mut self.literals).finish(&mut self.groups);
         }
     }
 }
@@ -79,8 +77,10 @@ pub(super) struct Column<'a> {
     reader: Reader<'a>,
     /// Numbers outside the current group.
     unread: u64,
-    /// Numbers of the current group that stand there one by one.
+    /// Literals of the current group that are in no block yet.
     literals: u64,
+    /// The current block of literals.
+    block: Block<'a>,
     /// How often `value` is still to be handed out.
     run: u64,
     value: u64,
@@ -106,7 +106,7 @@ impl<'a> Column<'a> {
         }
         let column = Self::begin(*reader, count);
         let (mut probe, mut has_nonzero) = (column, false);
-        while probe.unread > 0 || probe.literals > 0 {
+        while probe.unread > 0 || probe.literals > 0 || !probe.block.is_empty() {
             probe.next_group()?;
             has_nonzero |= probe.value != 0;
             visit(probe.value, probe.run)?;
@@ -138,11 +138,12 @@ impl<'a> Column<'a> {
         self.reader.at()
     }
 
-    const fn begin(reader: Reader<'a>, count: u64) -> Self {
+    fn begin(reader: Reader<'a>, count: u64) -> Self {
         Self {
             reader,
             unread: count,
             literals: 0,
+            block: Block::default(),
             run: 0,
             value: 0,
             equal: 0,
@@ -152,7 +153,7 @@ impl<'a> Column<'a> {
 
     /// Moves on to the next run, or to the next number that stands alone.
     fn next_group(&mut self) -> Result<(), DecodeError> {
-        if self.literals == 0 {
+        if self.literals == 0 && self.block.is_empty() {
             let header = if self.unread < MIN_RUN { None } else { Some(self.reader.varint()?) };
             match header {
                 Some(header) if header & 1 == 1 => return self.begin_run(header >> 1),
@@ -160,12 +161,16 @@ impl<'a> Column<'a> {
                 None => self.begin_literals(self.unread)?,
             }
         }
-        let value = self.reader.varint()?;
+        if self.block.is_empty() {
+            let (block, count) = Block::begin(&mut self.reader, self.literals)?;
+            self.block = block;
+            self.literals = self.literals.saturating_sub(count);
+        }
+        let value = self.block.next(&mut self.reader)?;
         self.equal = if self.equal > 0 && value == self.value { self.equal + 1 } else { 1 };
         if self.equal >= MIN_RUN {
             return Err(self.not_canonical());
         }
-        self.literals = self.literals.saturating_sub(1);
         (self.value, self.run) = (value, 1);
         Ok(())
     }
@@ -228,39 +233,49 @@ mod tests {
     #[test]
     fn the_forms_are_those_of_the_format_page() {
         assert_eq!(written(&[9]), Some(vec![9]));
-        assert_eq!(written(&[9, 9]), Some(vec![9, 9]));
-        assert_eq!(written(&[9, 9, 9]), Some(vec![1, 9]));
-        assert_eq!(written(&[9, 8, 7]), Some(vec![4, 9, 8, 7]));
-        assert_eq!(written(&[1, 1, 5, 5, 5, 5, 6]), Some(vec![2, 1, 1, 3, 5, 6]));
-        assert_eq!(written(&[5, 5, 5, 6, 6, 6, 6]), Some(vec![1, 5, 3, 6]));
-        assert_eq!((written(&[]), written(&[0; 7])), (None, None));
+        assert_eq!(written(&[9; 7]), Some(vec![9; 7]));
+        assert_eq!(written(&[9; 8]), Some(vec![1, 9]));
+        assert_eq!(written(&[9, 8, 7]), Some(vec![9, 8, 7]));
+        assert_eq!(written(&[9, 8, 7, 6, 5, 4, 3, 2]), Some(vec![14, 4, 0x89, 0x67, 0x45, 0x23]));
+        let after_a_run = [&[5; 9][..], &[6, 7]].concat();
+        assert_eq!(written(&after_a_run), Some(vec![3, 5, 6, 7]));
+        let before_a_run = [&[1, 1][..], &[5; 9]].concat();
+        assert_eq!(written(&before_a_run), Some(vec![2, 1, 1, 3, 5]));
+        assert_eq!((written(&[]), written(&[0; 20])), (None, None));
+    }
+
+    /// Columns of up to 24 numbers with runs of up to 10, each as (number, times) three times.
+    fn columns() -> impl Iterator<Item = Vec<u64>> {
+        (0..30_u64.pow(3)).map(|code| {
+            let runs = [code % 30, code / 30 % 30, code / 900];
+            let numbers = runs.map(|run| std::iter::repeat_n(run % 3 * 100, (run / 3) as usize));
+            numbers.into_iter().flatten().collect()
+        })
     }
 
     #[test]
     fn every_short_column_comes_back() {
-        for number in 0..3_u64.pow(8) {
-            for len in 1..=8_u32 {
-                let values: Vec<u64> =
-                    (0..len).map(|digit| number / 3_u64.pow(digit) % 3).collect();
-                let Some(bytes) = written(&values) else {
-                    assert!(values.iter().all(|value| *value == 0));
-                    continue;
-                };
-                assert_eq!(read(&bytes, u64::from(len)), Ok(values));
+        for numbers in columns() {
+            match written(&numbers) {
+                Some(bytes) => assert_eq!(read(&bytes, numbers.len() as u64), Ok(numbers)),
+                None => assert!(numbers.iter().all(|number| *number == 0)),
             }
         }
     }
 
     #[test]
     fn two_byte_strings_of_one_column_are_not_both_accepted() {
-        // All strings of up to six small bytes: each is refused or is what its column is written as.
-        for len in 1..=6_u32 {
-            for number in 0..6_u64.pow(len) {
-                let bytes: Vec<u8> =
-                    (0..len).map(|digit| (number / 6_u64.pow(digit) % 6) as u8).collect();
-                for count in 1..=8 {
-                    if let Ok(values) = read(&bytes, count) {
-                        assert_eq!(written(&values).as_deref(), Some(bytes.as_slice()));
+        // Columns with a byte changed: what is still accepted is what its numbers are written as.
+        for numbers in columns().step_by(7) {
+            let Some(bytes) = written(&numbers) else { continue };
+            for at in 0..bytes.len() {
+                for byte in (0..=20).chain(100..=103) {
+                    let mut changed = bytes.clone();
+                    changed[at] = byte;
+                    for count in numbers.len().saturating_sub(2)..numbers.len() + 3 {
+                        if let Ok(found) = read(&changed, count as u64) {
+                            assert_eq!(written(&found).as_deref(), Some(changed.as_slice()));
+                        }
                     }
                 }
             }
@@ -284,6 +299,6 @@ mod tests {
             Ok(())
         });
         assert_eq!((column.unwrap().next(), seen), (Ok(0), vec![(0, u64::MAX)]));
-        assert!(matches!(read(&[1, 0], 3), Err(DecodeError::NotCanonical { .. })));
+        assert!(matches!(read(&[1, 0], 8), Err(DecodeError::NotCanonical { .. })));
     }
 }

@@ -101,6 +101,12 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     }
 }
 
+/// The bytes of a number as a varint.
+pub(super) const fn varint_len(number: u64) -> usize {
+    // Seven bits each; zero takes a byte, too.
+    (64 - (number | 1).leading_zeros()).div_ceil(7) as usize
+}
+
 /// The zigzag form of `to - from`.
 pub(super) const fn difference(to: u64, from: u64) -> u64 {
     let difference = to.wrapping_sub(from);
@@ -138,6 +144,7 @@ mod tests {
             let mut reader = Reader::new(&bytes);
             assert_eq!((reader.varint(), reader.remaining()), (Ok(number), 0));
             assert!(bytes.len() <= 10);
+            assert_eq!(bytes.len(), varint_len(number));
         }
     }
 

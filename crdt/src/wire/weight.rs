@@ -121,20 +121,30 @@ fn take(left: &mut u64, at: usize, found: usize) -> Result<(), DecodeError> {
 /// together exceed three times `Limits::delta_bytes`. On a 64-bit platform the decoded delta takes at
 /// most this many bytes.
 pub fn decoded_bytes(delta: &Delta<Key, Value>) -> u64 {
+    bytes_around_cells(delta) + bytes_of_cells(delta)
+}
+
+/// The part of it that cells take. Reads all keys and values.
+pub(super) fn bytes_of_cells(delta: &Delta<Key, Value>) -> u64 {
+    let listed = |cell: &DeltaCell<Key, Value>| {
+        let fresh = cell.fresh.iter().map(|(_, entry)| entry);
+        cell_bytes(&cell.key, fresh, cell.kept.len())
+    };
+    delta.parts.iter().flat_map(|part| ahead::cells(&part.cells)).map(listed).sum()
+}
+
+/// The part of it that everything else takes.
+pub(super) fn bytes_around_cells(delta: &Delta<Key, Value>) -> u64 {
     let dictionary = wide(super::replicas_of_delta(delta, None).len()) * DICTIONARY_ENTRY_BYTES;
     let parts: u64 = delta.parts.iter().map(part_bytes).sum();
     dictionary + vector_bytes(&delta.horizon) + parts
 }
 
+/// What a part takes without its cells.
 fn part_bytes(part: &Part<Key, Value>) -> u64 {
     let vectors = vector_bytes(&part.base) + vector_bytes(&part.upto);
     let tombstones: u64 = part.range_tombstones.iter().map(range_tombstone_bytes).sum();
-    let listed = |cell: &DeltaCell<Key, Value>| {
-        let fresh = cell.fresh.iter().map(|(_, entry)| entry);
-        cell_bytes(&cell.key, fresh, cell.kept.len())
-    };
-    let cells: u64 = ahead::cells(&part.cells).map(listed).sum();
-    PART_BYTES + range_bytes(&part.range) + vectors + tombstones + cells
+    PART_BYTES + range_bytes(&part.range) + vectors + tombstones
 }
 
 pub(super) fn cell_bytes<'e>(

@@ -416,14 +416,33 @@ function readColumn(reader, length) {
   const numbers = [];
   while (numbers.length < length) {
     const left = length - numbers.length;
-    const head = left < 3 ? 2 * (left - 1) : reader.count();
+    const head = left < 8 ? 2 * (left - 1) : reader.count();
     const isRun = head % 2 === 1;
-    const count = isRun ? (head - 1) / 2 + 3 : head / 2 + 1;
+    const count = isRun ? (head - 1) / 2 + 8 : head / 2 + 1;
     check(count <= left, 'a group that is too long');
-    const first = reader.varint();
-    for (let i = 0; i < count; i++) numbers.push(i === 0 || isRun ? first : reader.varint());
+    if (isRun) {
+      const number = reader.varint();
+      for (let i = 0; i < count; i++) numbers.push(number);
+    } else {
+      for (let i = 0; i < count; i += 128) readBlock(reader, Math.min(128, count - i), numbers);
+    }
   }
   return numbers;
+}
+
+function readBlock(reader, count, numbers) {
+  const width = count < 8 ? 0 : reader.byte();
+  if (width === 0) {
+    for (let i = 0; i < count; i++) numbers.push(reader.varint());
+    return;
+  }
+  check(width <= 64, 'a number of too many bits');
+  const bytes = reader.take(Math.ceil((count * width) / 8));
+  let bits = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+  for (let i = 0; i < count; i++) {
+    numbers.push(BigInt.asUintN(width, bits));
+    bits >>= BigInt(width);
+  }
 }
 
 function columnBytes(numbers) {
@@ -434,15 +453,29 @@ function columnBytes(numbers) {
     return end - at;
   };
   for (let at = 0; at < numbers.length;) {
-    if (numbers.length - at < 3) return Buffer.concat([...out, ...numbers.slice(at).map(varint)]);
+    if (numbers.length - at < 8) return Buffer.concat([...out, ...numbers.slice(at).map(varint)]);
     const run = runAt(at);
     let end = at;
-    while (end < numbers.length && runAt(end) < 3) end++;
-    if (run >= 3) out.push(varint(2 * (run - 3) + 1), varint(numbers[at]));
-    else out.push(varint(2 * (end - at - 1)), ...numbers.slice(at, end).map(varint));
-    at = run >= 3 ? at + run : end;
+    while (end < numbers.length && runAt(end) < 8) end++;
+    if (run >= 8) out.push(varint(2 * (run - 8) + 1), varint(numbers[at]));
+    else out.push(varint(2 * (end - at - 1)));
+    for (let i = at; run < 8 && i < end; i += 128) {
+      out.push(blockBytes(numbers.slice(i, Math.min(i + 128, end))));
+    }
+    at = run >= 8 ? at + run : end;
   }
   return Buffer.concat(out);
+}
+
+function blockBytes(numbers) {
+  const varints = Buffer.concat(numbers.map(varint));
+  if (numbers.length < 8) return varints;
+  const width = Math.max(...numbers.map((number) => BigInt(number).toString(2).length));
+  const length = Math.ceil((numbers.length * width) / 8);
+  if (length >= varints.length) return Buffer.concat([Buffer.from([0]), varints]);
+  const bits = numbers.reduceRight((all, number) => (all << BigInt(width)) | BigInt(number), 0n);
+  const packed = Buffer.from(bits.toString(16).padStart(2 * length, '0'), 'hex').reverse();
+  return Buffer.concat([Buffer.from([width]), packed]);
 }
 
 function readDelta(bytes) {
@@ -491,7 +524,7 @@ function readCells(reader, flags, part, replica) {
     columns[name] = numbers[Symbol.iterator]();
     return numbers.reduce((total, n) => total + exact(n), 0);
   };
-  column('shared', cells - Math.ceil(cells / 16));
+  column('shared', cells);
   column('suffix', cells);
   const entries = cells + column('further', cells);
   const kept = column('kept', cells);
@@ -519,16 +552,14 @@ function readCells(reader, flags, part, replica) {
   const count = (name) => exact(next(name));
   const times = (length, item) => Array.from({ length }, item);
   const [fresh, named] = [new Expected(part.base), new Expected(part.base)];
-  let ms = 0;
-  const stamp = () => (BigInt(ms += unzigzag(next('ms'))) << 16n) | next('logical');
   const name = () => {
     const id = replica(next('named replica'));
     return { id, seq: named.read(id, unzigzag(next('named seq'))) };
   };
   const totals = () => ({ inc: next('inc'), dec: next('dec') });
   const readers = [
-    () => ({ kind: VALUE, stamp: stamp(), length: count('value') + 1 }),
-    () => ({ kind: TOMBSTONE, stamp: stamp(), over: times(count('over'), name) }),
+    () => ({ kind: VALUE, length: count('value') + 1 }),
+    () => ({ kind: TOMBSTONE, over: times(count('over'), name) }),
     (seq) => ({ kind: SLOT, epoch: seq - count('epoch'), ...totals() }),
     () => ({ kind: RESET, records: times(count('records'), () => ({ ...name(), ...totals() })) }),
     () => ({ kind: ROW, ...totals(), sent: times(count('sent'),
@@ -541,9 +572,13 @@ function readCells(reader, flags, part, replica) {
   };
   let before = '';
   for (let i = 0; i < cells; i++) {
-    const cell = { shared: i % 16 === 0 ? 0 : count('shared'), suffix: count('suffix') + 1 };
+    const cell = { shared: count('shared'), suffix: count('suffix') + 1 };
     const kept = times(count('kept'), name);
     part.cells.push({ ...cell, kept, fresh: times(count('further') + 1, dot) });
+  }
+  let ms = 0;
+  for (const { entry } of stamped(part.cells)) {
+    entry.stamp = (BigInt(ms += unzigzag(next('ms'))) << 16n) | next('logical');
   }
   // Behind the columns: the bytes of the keys, then those of the values.
   for (const cell of part.cells) {
@@ -598,9 +633,16 @@ function partBytes(part, reference, dictionary, bounds) {
   return Buffer.concat(out);
 }
 
-/** At every sixteenth cell the whole key is written. */
 function sharedWithBefore(cells, i) {
-  return i % 16 === 0 ? 0 : sharedBytes(cells[i - 1].key, cells[i].key);
+  return i === 0 ? 0 : sharedBytes(cells[i - 1].key, cells[i].key);
+}
+
+const inOrder = (dots) => dots.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : a.seq - b.seq));
+
+/** The dots whose entries have a stamp, in the order in which the stamps are written. */
+function stamped(cells) {
+  const has = ({ entry: { kind } }) => kind === VALUE || kind === TOMBSTONE;
+  return inOrder(cells.flatMap(({ fresh }) => fresh.filter(has)));
 }
 
 function columnsOf({ base, cells }, position) {
@@ -608,20 +650,14 @@ function columnsOf({ base, cells }, position) {
   const [fresh, named] = [new Expected(base), new Expected(base)];
   const put = (numbers) => Object.entries(numbers).forEach(([name, n]) => columns[name].push(n));
   const name = (dot) => put({ 'named replica': position(dot), 'named seq': named.difference(dot) });
-  let clock = 0;
   for (const [i, { key, kept, fresh: dots }] of cells.entries()) {
     const shared = sharedWithBefore(cells, i);
-    if (i % 16 > 0) put({ shared });
-    put({ suffix: key.length / 2 - shared - 1, further: dots.length - 1, kept: kept.length });
+    put({ shared, suffix: key.length / 2 - shared - 1 });
+    put({ further: dots.length - 1, kept: kept.length });
     kept.forEach(name);
     for (const dot of dots) {
-      const { kind, stamp, value, over, epoch, inc, dec, records, sent } = dot.entry;
+      const { kind, value, over, epoch, inc, dec, records, sent } = dot.entry;
       put({ replica: position(dot), seq: fresh.difference(dot), kind });
-      if (kind === VALUE || kind === TOMBSTONE) {
-        const ms = Number(stamp >> 16n);
-        put({ ms: zigzag(ms - clock), logical: stamp & 0xffffn });
-        clock = ms;
-      }
       if (kind === VALUE) put({ value: value.length - 1 });
       if (kind === TOMBSTONE) put({ over: over.length });
       if (kind === RESET) put({ records: records.length });
@@ -636,6 +672,12 @@ function columnsOf({ base, cells }, position) {
       sent?.forEach(({ id, rights }) => put({ 'named replica': position({ id }), rights }));
     }
   }
+  let clock = 0;
+  for (const { entry: { stamp } } of stamped(cells)) {
+    const ms = Number(stamp >> 16n);
+    put({ ms: zigzag(ms - clock), logical: stamp & 0xffffn });
+    clock = ms;
+  }
   return COLUMNS.map((name) => columns[name]);
 }
 
@@ -648,7 +690,6 @@ function columnsOf({ base, cells }, position) {
 
 const isSlotOrRow = ({ kind }) => kind === SLOT || kind === ROW;
 const names = (dots, { id, seq }) => dots.some((dot) => dot.id === id && dot.seq === seq);
-const inOrder = (dots) => dots.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : a.seq - b.seq));
 
 class Store {
   cells = new Map(); // key -> dots {id, seq, entry}, by (id, seq)
