@@ -35,6 +35,7 @@ use crate::context::Context;
 use crate::coverage::Coverage;
 use crate::delta_cell::DeltaCell;
 use crate::dot::Dot;
+use crate::dot_set::DotSet;
 use crate::entry::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::limits::Limits;
@@ -232,6 +233,12 @@ impl<K: Ord + Clone, V> Delta<K, V> {
         Ok(ValidDelta(self))
     }
 
+    /// Every fresh dot, with its key and its entry.
+    pub(crate) fn fresh(&self) -> impl Iterator<Item = (&K, Dot, &Entry<V>)> {
+        let cells = self.parts.iter().flat_map(|part| &part.cells);
+        cells.flat_map(|cell| cell.fresh.iter().map(|(dot, entry)| (&cell.key, *dot, entry)))
+    }
+
     fn check(&self, limits: &Limits) -> Result<(), InvalidDelta> {
         at_most(self.cell_count(), limits.cells_per_delta)?;
         let tombstones = self.parts.iter().map(|part| part.range_tombstones.len()).sum();
@@ -258,17 +265,16 @@ impl<K: Ord + Clone, V> Delta<K, V> {
 
     /// A dot names one change; only a range tombstone shares its dot, with resets.
     fn check_unique_dots(&self) -> Result<(), InvalidDelta> {
-        let cells = self.parts.iter().flat_map(|part| &part.cells);
-        let fresh = cells.flat_map(|cell| &cell.fresh);
-        let mut dots: Vec<_> =
-            fresh.map(|(dot, entry)| (*dot, matches!(entry, Entry::Reset(_)))).collect();
+        let spans = self.parts.iter().flat_map(|part| part.upto.ahead_of(&part.base));
+        let mut seen = DotSet::for_dots(self.cell_count(), spans);
+        let mut alone = self.fresh().filter(|(_, _, entry)| !matches!(entry, Entry::Reset(_)));
+        let repeated = alone.find(|(_, dot, _)| !seen.insert(*dot)).map(|(_, dot, _)| dot);
         // The pieces of one tombstone share its dot with each other and with its resets.
+        let resets = self.fresh().filter(|(_, _, entry)| matches!(entry, Entry::Reset(_)));
         let tombstones = self.parts.iter().flat_map(|part| &part.range_tombstones);
-        dots.extend(tombstones.map(|tombstone| (tombstone.dot, true)));
-        dots.sort_unstable();
-        let mut pairs = dots.iter().zip(dots.iter().skip(1));
-        if let Some((a, _)) = pairs.find(|(a, b)| a.0 == b.0 && !(a.1 && b.1)) {
-            return Err(InvalidDelta::RepeatedDot { dot: a.0 });
+        let mut shared = resets.map(|(_, dot, _)| dot).chain(tombstones.map(|t| t.dot));
+        if let Some(dot) = repeated.or_else(|| shared.find(|dot| seen.contains(*dot))) {
+            return Err(InvalidDelta::RepeatedDot { dot });
         }
         let mut pieces: Vec<&RangeTombstone<K>> =
             self.parts.iter().flat_map(|part| &part.range_tombstones).collect();

@@ -231,16 +231,15 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         range: &'a KeyRange<K>,
     ) -> Cells<'a, K, V> {
         let most = self.view.cells.len() / WALKED_PER_NAMED;
-        let named = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
-        let mut keys: Vec<&K> = named.take(most + 1).collect();
-        if keys.len() > most {
+        let named: usize = upto.ahead_of(base).map(|ahead| self.index.count_of(ahead)).sum();
+        if named > most {
             let is_fresh = |local: LocalDot| !base.contains(local.resolve(&self.view.lives));
             let cells = self.view.range(range);
             let fresh = cells.filter(move |(_, cell)| cell.cell.locals().any(is_fresh));
             return Box::new(fresh.map(|(key, cell)| (key, Some(cell))));
         }
-        keys.retain(|key| range.contains(key));
-        self.cells_of(keys)
+        let keys = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
+        self.cells_of(keys.filter(|key| range.contains(key)).collect())
     }
 
     fn cells_of<'a>(&'a self, mut keys: Vec<&'a K>) -> Cells<'a, K, V> {

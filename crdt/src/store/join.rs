@@ -18,6 +18,7 @@ use crate::coverage::Coverage;
 use crate::delta::{AuthorisedDelta, Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, Seq};
+use crate::dot_set::DotSet;
 use crate::entry::Entry;
 use crate::planted::{Bug, any_planted, planted};
 use crate::range::KeyRange;
@@ -25,6 +26,9 @@ use crate::range_tombstone::RangeTombstone;
 use crate::replica::ReplicaId;
 use crate::store::{Commit, IndexUpdate, Store};
 use crate::view::{CellKey, CellValue};
+
+/// Of a delta of fewer cells each dot is looked up in the index. Of others a walk along the index takes less.
+const MANY_CELLS: usize = 1_024;
 
 /// Why a valid delta cannot be joined now. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -174,18 +178,28 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             let Dot { replica, seq } = piece.dot;
             return Err(JoinError::RepeatedDot { replica, seq });
         }
-        let mut fresh = delta.parts.iter().flat_map(|part| &part.cells).flat_map(|cell| {
-            let named = cell.fresh.iter().filter(|(_, entry)| !matches!(entry, Entry::Reset(_)));
-            named.map(move |(dot, _)| (*dot, &cell.key))
-        });
-        let is_repeated = |(dot, key): &(Dot, &K)| {
+        if delta.cell_count() >= MANY_CELLS && !self.names_any(delta) {
+            return Ok(());
+        }
+        let is_repeated = |(key, dot, entry): &(&K, Dot, &Entry<V>)| {
             let mut elsewhere = self.index.keys_at(*dot).iter().filter(|other| other != key);
-            elsewhere.any(|other| self.holds(other, *dot))
+            !matches!(entry, Entry::Reset(_)) && elsewhere.any(|other| self.holds(other, *dot))
         };
-        match fresh.find(is_repeated) {
-            Some((Dot { replica, seq }, _)) => Err(JoinError::RepeatedDot { replica, seq }),
+        match delta.fresh().find(is_repeated) {
+            Some((_, Dot { replica, seq }, _)) => Err(JoinError::RepeatedDot { replica, seq }),
             None => Ok(()),
         }
+    }
+
+    /// Whether the index has a row for any fresh dot: one walk along its rows of those numbers.
+    fn names_any(&self, delta: &Delta<K, V>) -> bool {
+        let spans: Vec<_> =
+            delta.parts.iter().flat_map(|part| part.upto.ahead_of(&part.base)).collect();
+        let mut fresh = DotSet::for_dots(delta.cell_count(), spans.iter().copied());
+        delta.fresh().for_each(|(_, dot, _)| {
+            fresh.insert(dot);
+        });
+        spans.into_iter().any(|ahead| self.index.dots_of(ahead).any(|dot| fresh.contains(dot)))
     }
 
     pub(super) fn holds(&self, key: &K, dot: Dot) -> bool {
