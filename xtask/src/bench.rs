@@ -17,6 +17,7 @@ use crate::process::{self, heading};
 #[command(after_help = "Examples:\n  \
     cargo xtask bench peers --quick\n  \
     cargo xtask bench peers --workloads one,percent\n  \
+    cargo xtask bench peers --workloads growth --resume\n  \
     cargo xtask bench peers --help\n  \
     cargo xtask bench instructions")]
 pub(crate) struct Options {
@@ -26,8 +27,9 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 enum What {
-    /// Rejoin beside other CRDT libraries and the standard maps: prints a table for each workload, writes
-    /// `docs/performance.md` (with `--quick` only a copy in `target/bench`) and `target/bench/peers.json`.
+    /// Rejoin beside other CRDT libraries and the standard maps, and how its cost grows: prints the tables,
+    /// writes `docs/performance.md` (with `--quick` only a copy in `target/bench`) and
+    /// `target/bench/peers.json`.
     #[command(disable_help_flag = true)]
     Peers {
         /// What the benchmark takes; `cargo xtask bench peers --help` lists it.

@@ -1,5 +1,6 @@
 //! What Rejoin is to reach, beside what it reaches.
 
+use crate::growth::{KEYS, growth_over};
 use crate::peers::{REJOIN, REJOIN_NEW};
 use crate::run::Results;
 use crate::table::{number, value};
@@ -24,9 +25,11 @@ enum Limit {
     Plain(f64, &'static str),
     /// So many times what a floor needs.
     Times(f64, &'static str),
+    /// So many times the growth of a floor, from [`FROM_KEYS`] to [`TO_KEYS`].
+    Growth(f64, &'static str),
 }
 
-use Limit::{Plain, Times};
+use Limit::{Growth, Plain, Times};
 
 const fn goal(
     title: &'static str,
@@ -87,12 +90,19 @@ pub(crate) const GOALS: &[Goal] = &[
     at_first("cold join: time", "cold", "ms", Times(1.5, ORDERED)),
     goal("save", "save", "save_ms", Times(1.0, ORDERED)),
     goal("load of what was saved", "save", "load_ms", Times(1.5, ORDERED)),
+    goal(
+        "one key differs: time, at 1 000 000 keys ÷ at 100 000",
+        KEYS,
+        "one_us",
+        Growth(1.2, HASHED),
+    ),
 ];
 
 impl Goal {
     /// The row of this goal in the table of goals.
     pub(crate) fn row(&self, results: &Results) -> String {
         let own = value(results, self.workload, self.peer, self.metric);
+        let times = |times: Option<f64>| times.map(|times| format!("{}×", number(times)));
         let (wanted, measured, is_met) = match self.limit {
             Plain(limit, unit) => {
                 let measured = own.map(|own| format!("{} {unit}", number(own)));
@@ -100,10 +110,14 @@ impl Goal {
             }
             Times(limit, floor) => {
                 let other = value(results, self.workload, floor, self.metric);
-                let times = own.zip(other).map(|(own, other)| own / other);
-                let measured = times.map(|times| format!("{}×", number(times)));
+                let found = own.zip(other).map(|(own, other)| own / other);
                 let wanted = format!("{}× `{floor}`", number(limit));
-                (wanted, measured, times.map(|times| times <= limit))
+                (wanted, times(found), found.map(|times| times <= limit))
+            }
+            Growth(limit, floor) => {
+                let found = growth_over(results, self.metric, floor);
+                let wanted = format!("{}× as `{floor}` grows", number(limit));
+                (wanted, times(found), found.map(|times| times <= limit))
             }
         };
         let measured = measured.unwrap_or_else(|| "not measured".to_owned());
@@ -120,18 +134,31 @@ impl Goal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::growth::SERIES;
     use crate::peers::PEERS;
     use crate::workload::WORKLOADS;
 
     #[test]
     fn every_goal_names_a_number_that_is_measured() {
-        for goal in GOALS {
+        for goal in GOALS.iter().filter(|goal| goal.workload != KEYS) {
             let workload = WORKLOADS.iter().find(|workload| workload.name == goal.workload);
             let Some(workload) = workload else { panic!("no workload {}", goal.workload) };
             let is_there = workload.metrics.iter().any(|metric| metric.name == goal.metric);
             assert!(is_there, "{} has no {}", goal.workload, goal.metric);
             let peer = PEERS.iter().find(|peer| peer.name == goal.peer);
             assert!(peer.is_some_and(|peer| peer.takes(workload)), "{}", goal.title);
+        }
+    }
+    #[test]
+    fn every_goal_of_growth_names_a_number_of_both_sides() {
+        let Some(series) = SERIES.iter().find(|series| series.name == KEYS) else {
+            panic!("no series {KEYS}")
+        };
+        for goal in GOALS {
+            let Growth(_, floor) = goal.limit else { continue };
+            let quantity = series.quantities.iter().find(|quantity| quantity.name == goal.metric);
+            let Some(quantity) = quantity else { panic!("no {}", goal.metric) };
+            assert!([REJOIN, floor].iter().all(|peer| quantity.peers.contains(peer)));
         }
     }
 }

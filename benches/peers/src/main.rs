@@ -1,7 +1,8 @@
 //! Rejoin beside its peers: the same workloads on Rejoin, on other CRDT libraries, and on the standard
 //! maps, which are the floor.
 //!
-//! `run` starts this program again for each peer and workload, so that nobody inherits another one's
+//! `run` starts this program again for each peer and workload, and for each size where it shows how cost
+//! grows, so that nobody inherits another one's
 //! memory, caches or luck; each of these processes prints one line of JSON. `docs/performance.md` is what
 //! comes out.
 //!
@@ -13,6 +14,8 @@
 
 mod clock;
 mod goal;
+mod growth;
+mod job;
 mod measurement;
 mod page;
 mod peer;
@@ -44,7 +47,7 @@ struct CommandLine {
 enum Command {
     /// Measure all peers in all workloads, each in a process of its own, and print the tables.
     Run(run::Options),
-    /// Measure one peer in one workload, in this process, and print a line of JSON.
+    /// Measure one peer in one workload, or at one point of a series, in this process, and print a line of JSON.
     Measure {
         /// The peer.
         #[arg(long)]
@@ -52,6 +55,9 @@ enum Command {
         /// The workload.
         #[arg(long)]
         workload: String,
+        /// The size, in a series.
+        #[arg(long)]
+        size: Option<u32>,
         /// Small sizes.
         #[arg(long)]
         quick: bool,
@@ -64,10 +70,14 @@ enum Command {
 fn main() -> Result<()> {
     match CommandLine::parse().command {
         Command::Run(options) => run::run(&options),
-        Command::Measure { peer, workload, quick, tenth } => {
-            let mut found = Measurement { peer, workload, quick, tenth, ..Measurement::default() };
+        Command::Measure { peer, workload, size, quick, tenth } => {
+            let mut found =
+                Measurement { peer, workload, size, quick, tenth, ..Measurement::default() };
             bound_memory();
-            peers::measure(&mut found)?;
+            match size {
+                Some(size) => growth::measure(size, &mut found)?,
+                None => peers::measure(&mut found)?,
+            }
             println!("{}", serde_json::to_string(&found)?);
             Ok(())
         }

@@ -11,6 +11,9 @@ pub(crate) struct Measurement {
     pub peer: String,
     /// The name of the workload.
     pub workload: String,
+    /// The size, where a series of them shows how cost grows.
+    #[serde(default)]
+    pub size: Option<u32>,
     /// Whether it ran at the sizes of `--quick`.
     pub quick: bool,
     /// The numbers, by the names that the workload gives them.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::goal::GOALS;
+use crate::growth;
 use crate::peers::{Kind, PEERS};
 use crate::run::Results;
 use crate::scale::{FULL, QUICK};
@@ -21,11 +22,12 @@ const TAIL: &str = include_str!("page/tail.md");
 /// The whole page.
 pub(crate) fn page(results: &Results) -> String {
     format!(
-        "{HEAD}\n{}\n{}\n{}\n{}\n{TAIL}",
+        "{HEAD}\n{}\n{}\n{}\n{}\n{}\n{TAIL}",
         about(results),
         goals(results),
         peers(),
-        tables(results)
+        tables(results),
+        growth::section(results)
     )
 }
 

@@ -47,6 +47,11 @@ pub(crate) trait Peer: Sized {
         Self::pull(to, from)
     }
 
+    /// Adds what a replica has that nobody else has: preparation, which is not measured.
+    fn gather(crowd: &mut Self, writer: &mut Self) -> Result<()> {
+        Self::pull(crowd, writer).map(drop)
+    }
+
     /// The whole state as bytes.
     fn save(&mut self) -> Result<Saved>;
 
@@ -56,6 +61,11 @@ pub(crate) trait Peer: Sized {
     /// The bytes of the state without its history, where a library can give that up.
     fn save_without_history(&mut self) -> Result<Option<u64>> {
         Ok(None)
+    }
+
+    /// Makes the fingerprint of everything; `false` where there is no such thing.
+    fn fingerprint(&mut self) -> Result<bool> {
+        Ok(false)
     }
 
     /// Names the keys that have changed since the last sync, for peers that do not know it themselves:

@@ -3,9 +3,9 @@
 mod automerge;
 mod crdts;
 mod dson;
-mod floor;
+pub(crate) mod floor;
 mod loro;
-mod rejoin;
+pub(crate) mod rejoin;
 mod yrs;
 
 use anyhow::{Result, bail};

@@ -1,4 +1,5 @@
-//! Running everything: one process for each peer and workload, progress, and what comes out.
+//! Running everything: one process for each peer and workload, or point of a series, progress, and what
+//! comes out.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,10 +12,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
+use crate::growth;
+use crate::job::{self, Job};
 use crate::measurement::Measurement;
 use crate::page;
-use crate::peers::{Entry, PEERS};
-use crate::workload::{WORKLOADS, Workload};
 
 /// What `run` can be told.
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ pub(crate) struct Options {
     /// Only these peers, as the tables name them.
     #[arg(long, value_name = "NAMES", value_delimiter = ';')]
     peers: Vec<String>,
-    /// Only these workloads, as the JSON names them.
+    /// Only these workloads, as the JSON names them; `growth` is everything that shows how cost grows.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     workloads: Vec<String>,
     /// Keep what the file of results has already, and measure the rest.
@@ -63,24 +64,23 @@ pub(crate) struct Results {
 /// # Errors
 /// When nothing can be started or written. A peer that fails is in the tables with its failure.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let chosen = chosen(options)?;
+    let chosen = job::chosen(&options.peers, &options.workloads, options.quick)?;
     let mut results = begin(options)?;
-    let known = |peer: &Entry, workload: &Workload, results: &Results| {
-        let same = |m: &Measurement| m.peer == peer.name && m.workload == workload.name;
-        results.measurements.iter().any(|m| same(m) && m.failure.is_none())
+    let known = |job: &Job, results: &Results| {
+        results.measurements.iter().any(|m| job.is_of(m) && m.failure.is_none())
     };
     let bar = progress(chosen.len() as u64)?;
-    for (workload, peer) in &chosen {
-        bar.set_message(format!("{}: {}", workload.title, peer.name));
-        if !(options.resume && known(peer, workload, &results)) {
-            let found = measure(peer, workload, options.quick, &bar);
+    for job in &chosen {
+        bar.set_message(format!("{}: {}", job.title, job.peer));
+        if !(options.resume && known(job, &results)) {
+            let found = measure(job, options.quick, &bar);
             // Without a terminal there is no bar, and lines are all the progress there is.
             if bar.is_hidden() {
                 eprintln!("{}/{} {}", bar.position() + 1, chosen.len(), line(&found));
             } else {
                 bar.println(line(&found));
             }
-            results.measurements.retain(|m| m.peer != found.peer || m.workload != found.workload);
+            results.measurements.retain(|m| !job.is_of(m));
             results.measurements.push(found);
             write(&options.json, &serde_json::to_string_pretty(&results)?)?;
         }
@@ -89,6 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     bar.finish_and_clear();
     let page = page::page(&results);
     println!("{}", page::tables(&results));
+    println!("{}", growth::section(&results));
     println!("{}", page::goals(&results));
     if options.peers.is_empty() && options.workloads.is_empty() || options.resume {
         let usual =
@@ -100,25 +101,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("written: {}; the page needs all peers and workloads", options.json.display());
     }
     Ok(())
-}
-
-fn chosen(options: &Options) -> Result<Vec<(&'static Workload, &'static Entry)>> {
-    for name in &options.peers {
-        ensure!(PEERS.iter().any(|peer| peer.name == name), "there is no peer `{name}`");
-    }
-    for name in &options.workloads {
-        let known = WORKLOADS.iter().any(|workload| workload.name == name);
-        ensure!(known, "there is no workload `{name}`");
-    }
-    let wanted = |names: &[String], name: &str| {
-        names.is_empty() || names.iter().any(|wanted| wanted == name)
-    };
-    let mut chosen = Vec::new();
-    for workload in WORKLOADS.iter().filter(|w| wanted(&options.workloads, w.name)) {
-        let peers = PEERS.iter().filter(|peer| wanted(&options.peers, peer.name));
-        chosen.extend(peers.filter(|peer| peer.takes(workload)).map(|peer| (workload, peer)));
-    }
-    Ok(chosen)
 }
 
 /// Empty results, or those of the run that goes on.
@@ -148,31 +130,32 @@ fn progress(total: u64) -> Result<ProgressBar> {
 }
 
 /// One process, or a second one with smaller sizes; whatever goes wrong becomes the result.
-fn measure(peer: &Entry, workload: &Workload, quick: bool, bar: &ProgressBar) -> Measurement {
-    let asked = |tenth| Measurement {
-        peer: peer.name.to_owned(),
-        workload: workload.name.to_owned(),
-        quick,
-        tenth,
-        ..Measurement::default()
-    };
+fn measure(job: &Job, quick: bool, bar: &ProgressBar) -> Measurement {
+    let asked = |tenth| job.asked(quick, tenth);
     let whole = start(&asked(false), bar).transpose();
-    let found = whole.or_else(|| start(&asked(true), bar).transpose());
+    // A point of a series at another size would be another point.
+    let smaller = || job.size.is_none().then(|| start(&asked(true), bar).transpose()).flatten();
+    let found = whole.or_else(smaller);
     match found {
         Some(Ok(found)) => found,
         Some(Err(error)) => Measurement { failure: Some(format!("{error:#}")), ..asked(false) },
         None => Measurement {
             failure: Some("not done in time, or not in 8 GiB of memory".to_owned()),
-            ..asked(true)
+            ..asked(job.size.is_none())
         },
     }
 }
 
 /// The result of a process; `None` if it was not done in time or wanted too much memory.
 fn start(asked: &Measurement, bar: &ProgressBar) -> Result<Option<Measurement>> {
-    let limit = Duration::from_secs(if asked.quick { 12 } else { 150 });
+    // The small sizes of a series are not smaller, but fewer.
+    let is_short = asked.quick && asked.size.is_none();
+    let limit = Duration::from_secs(if is_short { 12 } else { 150 });
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["measure", "--peer", &asked.peer, "--workload", &asked.workload]);
+    if let Some(size) = asked.size {
+        command.args(["--size", &size.to_string()]);
+    }
     command.args(asked.quick.then_some("--quick")).args(asked.tenth.then_some("--tenth"));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let began = Instant::now();
@@ -204,7 +187,8 @@ fn start(asked: &Measurement, bar: &ProgressBar) -> Result<Option<Measurement>> 
 
 /// A result on one line, for whoever watches.
 fn line(found: &Measurement) -> String {
-    let what = format!("{:<12} {:<20}", found.workload, found.peer);
+    let size = found.size.map_or_else(String::new, |size| format!(" {size}"));
+    let what = format!("{:<12} {:<20}", format!("{}{size}", found.workload), found.peer);
     match &found.failure {
         Some(failure) => format!("{what} failed: {failure}"),
         None => {

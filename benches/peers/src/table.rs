@@ -19,7 +19,18 @@ pub(crate) fn measurement<'r>(
     workload: &str,
     peer: &str,
 ) -> Option<&'r Measurement> {
-    results.measurements.iter().find(|m| m.workload == workload && m.peer == peer)
+    measurement_at(results, workload, peer, None)
+}
+
+/// What a peer did in a workload, or at one point of a series.
+pub(crate) fn measurement_at<'r>(
+    results: &'r Results,
+    workload: &str,
+    peer: &str,
+    size: Option<u32>,
+) -> Option<&'r Measurement> {
+    let is_it = |m: &&Measurement| m.workload == workload && m.peer == peer && m.size == size;
+    results.measurements.iter().find(is_it)
 }
 
 /// The table of a workload.

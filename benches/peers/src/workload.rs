@@ -2,10 +2,10 @@
 //!
 //! To add one, add a row here, a name to [`measure`], and the function in one of the files below.
 
-mod common;
+pub(crate) mod common;
 mod count;
-mod differ;
-mod save;
+pub(crate) mod differ;
+pub(crate) mod save;
 mod set;
 mod write;
 

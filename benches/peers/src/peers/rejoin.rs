@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Result, bail, ensure};
 use rejoin::link::{ClusterId, Event, Link, LinkOutput};
 use rejoin::value::Value;
-use rejoin::{Context, Limits, Origin, Replica, WriteError, wire};
+use rejoin::{Context, KeyRange, Limits, Origin, Replica, WriteError, wire};
 use serde_bytes::{ByteBuf, Bytes};
 
 use crate::peer::{Peer, Row, Saved};
@@ -77,6 +77,20 @@ struct End {
 impl<M: Manner> Rejoin<M> {
     fn over(replica: Replica) -> Self {
         Self { replica, has_written: false, link: None, manner: PhantomData }
+    }
+
+    /// The replica itself, for what only Rejoin is asked.
+    pub(crate) fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// Joins what another replica has saved.
+    pub(crate) fn absorb(&mut self, saved: &Saved) -> Result<()> {
+        self.has_written = true;
+        for delta in saved {
+            self.replica.apply(delta)?;
+        }
+        Ok(())
     }
 
     /// Both ends of a session with the other replica, and its time; begun now if there is none.
@@ -208,16 +222,24 @@ impl<M: Manner> Peer for Rejoin<M> {
         }
     }
 
+    fn gather(crowd: &mut Self, writer: &mut Self) -> Result<()> {
+        // A session would tell everything that the crowd has seen, to each of its writers.
+        crowd.absorb(&writer.save()?)
+    }
+
     fn save(&mut self) -> Result<Saved> {
         Ok(self.replica.deltas_since(&Context::default())?)
     }
 
     fn load(saved: &Saved) -> Result<Self> {
-        let replica = Replica::in_memory();
-        for delta in saved {
-            replica.apply(delta)?;
-        }
-        Ok(Self::over(replica))
+        let mut loaded = Self::over(Replica::in_memory());
+        loaded.absorb(saved)?;
+        Ok(loaded)
+    }
+
+    fn fingerprint(&mut self) -> Result<bool> {
+        std::hint::black_box(self.replica.view().cells().fingerprint(&KeyRange::full()));
+        Ok(true)
     }
 
     fn found(a: &mut Self, b: &mut Self) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::scale::Scale;
 
 /// What a filling has reached.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Filled {
+pub(crate) struct Filled {
     /// The keys that are in.
     pub keys: u32,
     /// What each took, in nanoseconds.
@@ -20,7 +20,7 @@ pub(super) struct Filled {
 }
 
 /// Writes all keys, so many per transaction, until the time is used up. Making rows takes no time.
-pub(super) fn fill<P: Peer>(
+pub(crate) fn fill<P: Peer>(
     peer: &mut P,
     rows: &mut Rows,
     batch: usize,
@@ -40,7 +40,7 @@ pub(super) fn fill<P: Peer>(
 }
 
 /// As [`fill`] in large transactions; notes where the time was not enough. Returns what is in.
-pub(super) fn fill_all<P: Peer>(
+pub(crate) fn fill_all<P: Peer>(
     peer: &mut P,
     count: u32,
     scale: &Scale,
@@ -56,14 +56,14 @@ pub(super) fn fill_all<P: Peer>(
 }
 
 /// Notes that less was reached than wanted.
-pub(super) fn note_reached(reached: u32, wanted: u32, found: &mut Measurement) {
+pub(crate) fn note_reached(reached: u32, wanted: u32, found: &mut Measurement) {
     if reached < wanted {
         found.reached = Some(reached);
     }
 }
 
 /// Two replicas that have the same keys and have met before: some libraries decode when first asked.
-pub(super) fn pair<P: Peer>(
+pub(crate) fn pair<P: Peer>(
     ids: u32,
     scale: &Scale,
     found: &mut Measurement,
@@ -77,59 +77,69 @@ pub(super) fn pair<P: Peer>(
             let row = rows.row(scale.base_keys + id);
             writer.tell_changed(vec![row.key.clone()]);
             writer.put(vec![row])?;
-            P::pull(&mut crowd, &mut writer)?;
+            P::gather(&mut crowd, &mut writer)?;
         }
         crowd.tell_changed((0..ids).map(|id| crate::rows::key(scale.base_keys + id)).collect());
         P::pull(&mut a, &mut crowd)?;
     }
-    P::join_cold(&mut b, &mut a)?;
+    introduce(&mut a, &mut b, &mut rows)?;
+    Ok((a, b, rows))
+}
+
+/// The second replica, which is empty, gets everything; then both write and meet, twice.
+pub(crate) fn introduce<P: Peer>(a: &mut P, b: &mut P, rows: &mut Rows) -> Result<()> {
+    P::join_cold(b, a)?;
     for round in 0..2 {
-        for (number, side) in [&mut a, &mut b].into_iter().enumerate() {
+        for (number, side) in [&mut *a, &mut *b].into_iter().enumerate() {
             let row = rows.row(2 * round + u32::try_from(number)?);
             side.tell_changed(vec![row.key.clone()]);
             side.put(vec![row])?;
         }
-        P::exchange(&mut a, &mut b)?;
+        P::exchange(a, b)?;
     }
-    P::exchange(&mut a, &mut b)?;
-    Ok((a, b, rows))
+    P::exchange(a, b)?;
+    Ok(())
 }
 
 /// Several runs of the same.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Runs {
+pub(crate) struct Runs {
     /// What the first one took: caches are cold.
     pub first: f64,
     /// What the best one took: nobody disturbed it.
     pub best: f64,
+    /// What one in the middle took: it had neither luck nor bad luck.
+    pub median: f64,
 }
 
 /// Several runs of `work`, which does its own timing; one run if it takes long.
-pub(super) fn repeat(
+pub(crate) fn repeat(
     scale: &Scale,
     times: u32,
     mut work: impl FnMut() -> Result<f64>,
 ) -> Result<Runs> {
     let started = Instant::now();
     let first = work()?;
-    let mut best = first;
+    let mut all = vec![first];
     for _ in 1..times {
         if started.elapsed().as_secs_f64() > scale.repeat_s {
             break;
         }
-        best = best.min(work()?);
+        all.push(work()?);
     }
-    Ok(Runs { first, best })
+    all.sort_unstable_by(f64::total_cmp);
+    let at = |place: usize| all.get(place).copied().unwrap_or(first);
+    Ok(Runs { first, best: at(0), median: at(all.len() / 2) })
 }
 
 /// Fails unless both replicas read the same under this key, and something.
-pub(super) fn expect_equal<P: Peer>(a: &mut P, b: &mut P, key: &str) -> Result<()> {
+pub(crate) fn expect_equal<P: Peer>(a: &mut P, b: &mut P, key: &str) -> Result<()> {
     let (left, right) = (a.read(key)?, b.read(key)?);
     ensure!(left.is_some() && left == right, "the replicas differ at {key}");
     Ok(())
 }
 
 /// The bytes of a state.
-pub(super) fn len_bytes(saved: &Saved) -> u64 {
+pub(crate) fn len_bytes(saved: &Saved) -> u64 {
     saved.iter().map(|bytes| bytes.len() as u64).sum()
 }

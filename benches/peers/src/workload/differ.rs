@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::common::{expect_equal, fill_all, pair, repeat};
+use super::common::{Runs, expect_equal, fill_all, pair, repeat};
 use crate::clock::timed;
 use crate::measurement::Measurement;
 use crate::peer::Peer;
-use crate::rows;
+use crate::rows::{self, Rows};
 use crate::scale::Scale;
 
 pub(super) fn nothing<P: Peer>(scale: &Scale, ids: u32, found: &mut Measurement) -> Result<()> {
@@ -16,16 +16,22 @@ pub(super) fn nothing<P: Peer>(scale: &Scale, ids: u32, found: &mut Measurement)
     a.put(rows.rows(&numbers))?;
     a.tell_changed(numbers.into_iter().map(rows::key).collect());
     P::exchange(&mut a, &mut b)?;
-    let mut bytes = 0;
-    let runs = repeat(scale, scale.repeats * 10, || {
-        let (sent, ns) = timed(|| P::pull(&mut b, &mut a))?;
-        bytes = sent;
-        Ok(ns)
-    })?;
+    let (bytes, runs) = meetings(&mut a, &mut b, scale)?;
     found.set("bytes", bytes as f64);
     found.set("us", runs.best / 1e3);
     found.set("first_us", runs.first / 1e3);
     Ok(())
+}
+
+/// Replicas that are equal meet again and again. Returns the bytes of a meeting, and what they took.
+pub(crate) fn meetings<P: Peer>(a: &mut P, b: &mut P, scale: &Scale) -> Result<(u64, Runs)> {
+    let mut bytes = 0;
+    let runs = repeat(scale, scale.repeats * 10, || {
+        let (sent, ns) = timed(|| P::pull(b, a))?;
+        bytes = sent;
+        Ok(ns)
+    })?;
+    Ok((bytes, runs))
 }
 
 pub(super) fn one<P: Peer>(scale: &Scale, ids: u32, found: &mut Measurement) -> Result<()> {
@@ -58,10 +64,7 @@ fn differ<P: Peer>(
         let sides = [Some(&mut a), both.then_some(&mut b)];
         for (half, side) in sides.into_iter().flatten().enumerate() {
             let numbers = rows.pick(count, half);
-            let keys: Vec<String> = numbers.iter().copied().map(rows::key).collect();
-            last = keys.last().cloned().unwrap_or_default();
-            side.put(rows.rows(&numbers))?;
-            side.tell_changed(keys);
+            last = change(side, &mut rows, &numbers)?;
         }
         let meet = || if both { P::exchange(&mut a, &mut b) } else { P::pull(&mut b, &mut a) };
         let (sent, ns) = timed(meet)?;
@@ -74,6 +77,15 @@ fn differ<P: Peer>(
     found.set("us", runs.best / 1e3);
     found.set("first_us", runs.first / 1e3);
     Ok(())
+}
+
+/// Gives the keys of these numbers new values, in one transaction. Returns the last of them.
+pub(crate) fn change<P: Peer>(side: &mut P, rows: &mut Rows, numbers: &[u32]) -> Result<String> {
+    let keys: Vec<String> = numbers.iter().copied().map(rows::key).collect();
+    let last = keys.last().cloned().unwrap_or_default();
+    side.put(rows.rows(numbers))?;
+    side.tell_changed(keys);
+    Ok(last)
 }
 
 pub(super) fn cold<P: Peer>(scale: &Scale, found: &mut Measurement) -> Result<()> {
