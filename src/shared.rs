@@ -20,9 +20,9 @@ use crate::Environment;
 use crate::keeper::{Keeper, Recovery};
 use crate::observer::{Observer, Observers, Origin};
 
-/// Where somebody reads, a change of more cells than this is applied beside a published view. Below it, applying
-/// is a matter of microseconds and copying shared nodes would cost more than the wait.
-const LONG_CHANGE_CELLS: usize = 256;
+/// Where somebody reads, a change of more cells than this is applied beside a published view. Below it, a reader waits
+/// for a millisecond or two; beside a view each cell would cost the copy of its leaf, two or three times as much.
+const LONG_CHANGE_CELLS: usize = 2_000;
 
 /// Where nobody has read lately, it is one of more cells than this: the first reader would wait for ten
 /// milliseconds at the most, and copying every leaf that is touched would double the time of a load.
