@@ -2,68 +2,90 @@
 
 use std::collections::BTreeMap;
 
-use crate::dot::{Dot, Seq};
+use crate::dot::Dot;
 use crate::replica::ReplicaId;
 
-/// Rows whose numbers are further apart are sorted by comparing them.
-const PLACES_PER_ROW: usize = 16;
+/// Dots whose numbers are further apart are sorted by comparing them.
+const PLACES_PER_DOT: usize = 16;
 
-/// No row.
+/// No dot.
 const NOBODY: u32 = u32::MAX;
 
 /// Things that have dots, which come in any order.
 #[derive(Debug)]
 pub(crate) struct ByDot<T> {
-    replicas: BTreeMap<ReplicaId, Vec<(Seq, T)>>,
+    dots: Vec<Dot>,
+    things: Vec<T>,
 }
 
 impl<T> Default for ByDot<T> {
     fn default() -> Self {
-        Self { replicas: BTreeMap::new() }
+        Self { dots: Vec::new(), things: Vec::new() }
     }
 }
 
 impl<T> ByDot<T> {
     pub(crate) fn push(&mut self, dot: Dot, thing: T) {
-        self.replicas.entry(dot.replica).or_default().push((dot.seq, thing));
+        self.dots.push(dot);
+        self.things.push(thing);
     }
 
-    /// Each replica with what has its dots, in the order of the dots; what shares a dot stays in the order in which it came.
-    pub(crate) fn in_order(self) -> impl Iterator<Item = (ReplicaId, Vec<(Seq, T)>)> {
-        self.replicas.into_iter().map(|(replica, rows)| (replica, in_order(rows)))
+    /// All of them, in the order of their dots; what shares a dot stays in the order in which it came.
+    pub(crate) fn in_order(self) -> impl Iterator<Item = (Dot, T)> {
+        let dots = self.dots;
+        let mut things: Vec<Option<T>> = self.things.into_iter().map(Some).collect();
+        let order = order_of(&dots).into_iter();
+        order.filter_map(move |at| Some((*dots.get(at)?, things.get_mut(at)?.take()?)))
     }
 }
 
-fn in_order<T>(rows: Vec<(Seq, T)>) -> Vec<(Seq, T)> {
-    let mut rows = placed(rows);
+/// The positions of these dots, in the order of the dots; of equal ones the first comes first.
+pub(crate) fn order_of(dots: &[Dot]) -> Vec<usize> {
+    if dots.is_sorted() {
+        return (0..dots.len()).collect();
+    }
+    let mut replicas: BTreeMap<ReplicaId, Vec<usize>> = BTreeMap::new();
+    // Mostly the next dot is of the same replica.
+    let mut rest = dots.iter().enumerate().peekable();
+    while let Some((_, Dot { replica, .. })) = rest.peek().copied() {
+        let of_replica = replicas.entry(*replica).or_default();
+        let same = || rest.next_if(|(_, dot)| dot.replica == *replica).map(|(at, _)| at);
+        of_replica.extend(std::iter::from_fn(same));
+    }
+    let seq = |at: usize| dots.get(at).map_or(0, |dot| dot.seq);
+    replicas.into_values().flat_map(|positions| in_order(positions, seq)).collect()
+}
+
+/// Sorts positions by the number that stands there.
+fn in_order(positions: Vec<usize>, seq: impl Fn(usize) -> u64) -> Vec<usize> {
+    let mut positions = placed(positions, &seq);
     // A single look, where they are in order already.
-    rows.sort_by_key(|row| row.0);
-    rows
+    positions.sort_by_key(|at| seq(*at));
+    positions
 }
 
-/// The dots of a transaction are consecutive, and those of a large delta lie close together: the number of each row
-/// says where it belongs. Others are left as they are.
-fn placed<T>(rows: Vec<(Seq, T)>) -> Vec<(Seq, T)> {
-    let numbers = || rows.iter().map(|row| row.0);
+/// The dots of a transaction are consecutive, and those of a large delta lie close together: each number says where
+/// its position belongs. Others are left as they are.
+fn placed(positions: Vec<usize>, seq: &impl Fn(usize) -> u64) -> Vec<usize> {
+    let numbers = || positions.iter().map(|at| seq(*at));
     let (least, most) = (numbers().min().unwrap_or(0), numbers().max().unwrap_or(0));
     let spread = usize::try_from(most - least).unwrap_or(usize::MAX);
-    if spread / PLACES_PER_ROW >= rows.len() || u32::try_from(rows.len()).is_err() {
-        return rows;
+    if spread / PLACES_PER_DOT >= positions.len() || u32::try_from(positions.len()).is_err() {
+        return positions;
     }
     let mut places = vec![NOBODY; spread + 1];
-    // Several rows may share a number.
+    // Several may share a number.
     let mut sharing = Vec::new();
-    for (row, number) in (0..NOBODY).zip(numbers()) {
+    for (at, number) in (0..NOBODY).zip(numbers()) {
         let place = usize::try_from(number - least).ok();
         match place.and_then(|place| places.get_mut(place)) {
-            Some(place) if *place == NOBODY => *place = row,
-            _ => sharing.push(row),
+            Some(place) if *place == NOBODY => *place = at,
+            _ => sharing.push(at),
         }
     }
-    let mut rows: Vec<_> = rows.into_iter().map(Some).collect();
-    let order = places.into_iter().filter(|row| *row != NOBODY).chain(sharing);
-    let order = order.filter_map(|row| usize::try_from(row).ok());
-    order.filter_map(|row| rows.get_mut(row).and_then(Option::take)).collect()
+    let order = places.into_iter().filter(|at| *at != NOBODY).chain(sharing);
+    let order = order.filter_map(|at| positions.get(usize::try_from(at).ok()?).copied());
+    order.collect()
 }
 
 #[cfg(test)]
@@ -81,10 +103,7 @@ mod tests {
             model.push((dot, at));
         }
         model.sort_by_key(|(dot, _)| *dot);
-        let found = by_dot.in_order().flat_map(|(replica, rows)| {
-            rows.into_iter().map(move |(seq, at)| (Dot::new(replica, seq), at))
-        });
-        found.eq(model)
+        by_dot.in_order().eq(model)
     }
 
     #[test]

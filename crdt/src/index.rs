@@ -47,15 +47,14 @@ impl<K> Default for Index<K> {
 impl<K: PartialEq> Index<K> {
     /// Adds the rows of dots that came alive in one commit.
     pub(crate) fn add(&mut self, born: ByDot<K>) {
-        for (replica, born) in born.in_order() {
+        let mut born = born.in_order().peekable();
+        while let Some(&(Dot { replica, seq }, _)) = born.peek() {
+            let (number, first) = place(seq);
+            let is_of_run = |dot: Dot| dot.replica == replica && place(dot.seq).0 == number;
+            let of_run = std::iter::from_fn(|| born.next_if(|(dot, _)| is_of_run(*dot)));
+            let of_run = of_run.map(|(dot, key)| (place(dot.seq).1, key));
             let rows = self.replicas.entry(replica).or_default();
-            let mut born = born.into_iter().peekable();
-            while let Some(&(seq, _)) = born.peek() {
-                let (number, first) = place(seq);
-                let of_run = || born.next_if(|(seq, _)| place(*seq).0 == number);
-                let of_run = std::iter::from_fn(of_run).map(|(seq, key)| (place(seq).1, key));
-                rows.entry(number).or_default().merge(first, of_run);
-            }
+            rows.entry(number).or_default().merge(first, of_run);
         }
     }
 

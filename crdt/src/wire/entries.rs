@@ -197,7 +197,8 @@ impl<'a, 'v> EntryReader<'a, 'v> {
     pub(super) fn read_stamps(&mut self, dots: &[Dot]) -> Result<(), DecodeError> {
         let mut kinds = self.kind;
         let has_stamp = |_: &&Dot| kinds.next().is_ok_and(|kind| matches!(kind, VALUE | TOMBSTONE));
-        self.stamps.read(dots.iter().filter(has_stamp).copied())
+        let stamped: Vec<Dot> = dots.iter().filter(has_stamp).copied().collect();
+        self.stamps.read(&stamped)
     }
 
     /// Finds the bytes of the values, once all columns and the keys are read.

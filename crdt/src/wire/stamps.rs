@@ -9,7 +9,7 @@ use super::columns::{ColumnsReader, ColumnsWriter};
 use super::error::DecodeError;
 use super::runs::{Column, ColumnWriter};
 use super::varint::{add_difference, difference};
-use crate::by_dot::ByDot;
+use crate::by_dot::{ByDot, order_of};
 use crate::dot::Dot;
 use crate::hlc::Hlc;
 
@@ -32,7 +32,7 @@ impl StampWriter {
     pub(super) fn finish(self, columns: &mut ColumnsWriter) {
         let (mut physical, mut logical) = (ColumnWriter::default(), ColumnWriter::default());
         let mut last_ms = 0;
-        for (_, hlc) in self.stamps.in_order().flat_map(|(_, stamps)| stamps) {
+        for (_, hlc) in self.stamps.in_order() {
             let ms = hlc.physical_ms();
             physical.push(difference(ms, last_ms));
             logical.push(hlc.to_u64() & LOGICAL_MASK);
@@ -61,13 +61,11 @@ impl<'a> StampReader<'a> {
     }
 
     /// Reads them all, for the dots that have stamps, in the order of cells.
-    pub(super) fn read(&mut self, dots: impl Iterator<Item = Dot>) -> Result<(), DecodeError> {
-        let mut places = ByDot::default();
-        let count = dots.zip(0_usize..).map(|(dot, place)| places.push(dot, place)).count();
-        let mut stamps = vec![Hlc::default(); count];
-        for (_, place) in places.in_order().flat_map(|(_, places)| places) {
+    pub(super) fn read(&mut self, dots: &[Dot]) -> Result<(), DecodeError> {
+        let mut stamps = vec![Hlc::default(); dots.len()];
+        for at in order_of(dots) {
             let stamp = self.stamp()?;
-            if let Some(place) = stamps.get_mut(place) {
+            if let Some(place) = stamps.get_mut(at) {
                 *place = stamp;
             }
         }
