@@ -124,6 +124,8 @@ pub enum Bug {
     OnePeerAtATime,
     /// What is written off is said to have been seen, and nobody is told that it is not here.
     WrittenOffUnderNoHorizon,
+    /// A removal without a key whose cell is not to be found is passed over.
+    UnknownRemovalSkipped,
 }
 
 impl Bug {

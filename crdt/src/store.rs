@@ -174,6 +174,14 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.view.context.seq(replica)
     }
 
+    /// The key of the cell that holds `dot`, if there is exactly one.
+    pub(crate) fn key_of(&self, dot: Dot) -> Option<&K> {
+        match self.index.keys_at(dot) {
+            [key] => Some(key),
+            _ => None,
+        }
+    }
+
     /// Makes the changes of a transaction visible, all at once.
     ///
     /// # Errors

@@ -95,6 +95,9 @@ pub struct Bounds {
     pub credit_bytes: u64,
     /// What the pushes that wait for their base may take in memory.
     pub hold_bytes: u64,
+    /// Fewer removals of a part than this keep their keys. What stands around those without keys takes about a
+    /// dozen bytes, and a key at least two; besides, what takes few bytes is not worth asking for again.
+    pub keyless_removals: usize,
     /// Pings without an answer after which the peer is suspect.
     pub suspect_after: u32,
     /// Pings without an answer after which the session ends.
@@ -109,6 +112,7 @@ impl Default for Bounds {
         Self {
             credit_bytes: 4 << 20,
             hold_bytes: 1 << 20,
+            keyless_removals: 8,
             suspect_after: 3,
             close_after: 5,
             fruitless_pulls: 3,

@@ -90,6 +90,15 @@ impl<'a> Fields<'a> {
         self.uint().map(Some)
     }
 
+    /// The same, where nil stands for none.
+    pub(crate) fn further_optional_uint(&mut self) -> Result<Option<u64>, MessageError> {
+        if self.len > self.known && self.is_nil() {
+            self.known += 1;
+            return self.done(None);
+        }
+        self.further_uint()
+    }
+
     /// 16 bytes, or nothing, behind these elements, if there is one more.
     pub(crate) fn further_optional_id(&mut self) -> Result<Option<Option<[u8; 16]>>, MessageError> {
         if self.len <= self.known {
@@ -194,6 +203,14 @@ impl Body {
     pub(crate) fn uint(mut self, number: u64) -> Self {
         let _ = encode::write_uint(&mut self.0, number);
         self
+    }
+
+    /// An unsigned integer, or nothing.
+    pub(crate) fn optional_uint(self, number: Option<u64>) -> Self {
+        match number {
+            Some(number) => self.uint(number),
+            None => self.optional_bin(None),
+        }
     }
 
     /// A size.

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use rejoin_crdt::planted::{Bug, planted};
 
-use crate::document::{AuthorisedDelta, Context};
+use crate::document::{AuthorisedDelta, Context, Delta, KeylessDelta};
 use crate::segments;
 
 /// A delta that came from the peer.
@@ -19,11 +19,30 @@ use crate::segments;
 pub(crate) struct Arrived {
     /// The pull that it answers; 0 for a push.
     pub(crate) id: u64,
-    pub(crate) delta: AuthorisedDelta,
+    pub(crate) delta: Incoming,
     /// Its length on the wire.
     pub(crate) len_bytes: usize,
     /// What it takes in memory.
     pub(crate) weight_bytes: u64,
+}
+
+/// A delta whose turn may come.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// One that can be handed on.
+    Ready(AuthorisedDelta),
+    /// One that lacks keys. They are found when its base is here: then what it removes is, too.
+    Keyless(Box<KeylessDelta>),
+}
+
+impl Incoming {
+    /// Its ranges and version vectors; nothing else is known before all keys are found.
+    pub(crate) const fn as_delta(&self) -> &Delta {
+        match self {
+            Self::Ready(delta) => delta.as_delta(),
+            Self::Keyless(delta) => delta.rest(),
+        }
+    }
 }
 
 /// The waiting pushes, oldest first.

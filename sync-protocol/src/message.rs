@@ -131,6 +131,9 @@ impl Kind {
 /// What is told of cells at once, and of forks besides: enough for the four greatest values.
 pub(crate) const TESTIMONY_BYTES: usize = 1 << 20;
 
+/// Flag of a pull whose answer must not leave out any key.
+const WITH_KEYS: u64 = 1;
+
 /// The array header, the id and the header of the bytes.
 const DELTA_ENVELOPE_BYTES: usize = 16;
 
@@ -167,6 +170,8 @@ pub(crate) enum Message {
         context: Option<Vec<u8>>,
         /// How much the answer shall bring at the most; without it, what a delta may have.
         most_bytes: Option<u64>,
+        /// Whether no key may be left out.
+        with_keys: bool,
     },
     /// `id` is that of the pull that is answered, or 0 for a push.
     Delta {
@@ -295,10 +300,14 @@ impl Message {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let body = match self {
             Self::Hello(hello) => hello.encode(),
-            Self::Pull { id, context, most_bytes } => {
+            Self::Pull { id, context, most_bytes, with_keys: false } => {
                 let body = Body::array(2 + u32::from(most_bytes.is_some())).uint(*id);
                 let body = body.optional_bin(context.as_deref());
                 most_bytes.iter().fold(body, |body, most| body.uint(*most))
+            }
+            Self::Pull { id, context, most_bytes, with_keys: true } => {
+                let body = Body::array(4).uint(*id).optional_bin(context.as_deref());
+                body.optional_uint(*most_bytes).uint(WITH_KEYS)
             }
             Self::Delta { id, payload } => Body::array(2).uint(*id).bin(payload),
             Self::Push { payload } => Body::bare(payload),
@@ -354,7 +363,8 @@ impl Message {
             Kind::Pull => Self::Pull {
                 id: fields.uint()?,
                 context: owned(fields.optional_bin()?),
-                most_bytes: fields.further_uint()?,
+                most_bytes: fields.further_optional_uint()?,
+                with_keys: fields.further_uint()?.is_some_and(|flags| flags & WITH_KEYS != 0),
             },
             Kind::Delta => Self::Delta { id: fields.uint()?, payload: fields.bin()?.to_vec() },
             Kind::Push => Self::Push { payload: fields.rest().to_vec() },

@@ -95,6 +95,12 @@ pub enum Event {
         /// Its length on the wire.
         len_bytes: usize,
     },
+    /// A delta leaves out the keys of removals, and what they remove is not here any more; it was dropped,
+    /// nothing was changed. What it brought will be pulled, with all keys.
+    KeysUnknown {
+        /// Its length on the wire.
+        len_bytes: usize,
+    },
     /// The contexts are equal and the states are not: a bug or damage, here or there. The driver marks the
     /// store as suspect (`Store::set_suspect`), until an [`Event::Equal`] comes from any session.
     AuditMismatch {

@@ -136,7 +136,8 @@ fn a_pull_says_how_much_suits_it() {
     let least = answer_to(&[0x93, 1, 0xc0, 0]).unwrap();
     assert!((100..1_100).contains(&least), "{least} bytes, which bring something");
     // More elements belong to a later version; loose bytes to none.
-    assert_eq!(answer_to(&[0x94, 1, 0xc0, 0xcd, 0x13, 0x88, 0xc3]), Ok(little));
+    assert_eq!(answer_to(&[0x95, 1, 0xc0, 0xcd, 0x13, 0x88, 0, 0xc3]), Ok(little));
+    assert_eq!(answer_to(&[0x94, 1, 0xc0, 0xc0, 1]), Ok(everything), "with all keys");
     let loose = answer_to(&[0x93, 1, 0xc0, 0xcd, 0x13, 0x88, 0xc3]);
     let error = MessageError::Excess { excess_bytes: 1 };
     assert_eq!(loose, Err(SessionError::Message { kind: Kind::Pull, error }));

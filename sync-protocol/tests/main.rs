@@ -20,6 +20,7 @@ mod first_sync;
 mod garbage;
 mod handshake_refusals;
 mod held_push;
+mod keyless_removals;
 mod lying_base;
 mod mesh_payload;
 mod mutated_streams;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use quickcheck::{Arbitrary, Gen};
+use smallvec::smallvec;
 
 use crate::coverage::Coverage;
 use crate::delta::{Delta, Part};
@@ -149,6 +150,9 @@ impl Maker<'_> {
         base: &VersionVector,
         upto: &VersionVector,
     ) -> Option<DeltaCell<Key, Value>> {
+        if self.random.chance(6) {
+            return self.removal(key, base, upto);
+        }
         let many = if self.random.chance(3) { 3 } else { 1 };
         let mut fresh: Vec<_> = (0..many)
             .filter_map(|_| {
@@ -177,6 +181,19 @@ impl Maker<'_> {
             }
         }
         (!fresh.is_empty()).then(|| DeltaCell { key: key.clone(), fresh: fresh.into(), kept })
+    }
+
+    /// A removal of one dot that the reader has.
+    fn removal(
+        &mut self,
+        key: &Key,
+        base: &VersionVector,
+        upto: &VersionVector,
+    ) -> Option<DeltaCell<Key, Value>> {
+        let (over, dot) = (self.dot_under(base)?, self.fresh_dot(base, upto)?);
+        let tombstone = Tombstone { hlc: self.hlc(), over: smallvec![over] };
+        let fresh = smallvec![(dot, Entry::Tombstone(Box::new(tombstone)))];
+        Some(DeltaCell { key: key.clone(), fresh, kept: Vec::new() })
     }
 
     fn entry(&mut self, dot: Dot, upto: &VersionVector) -> Entry<Value> {

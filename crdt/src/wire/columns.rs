@@ -78,8 +78,13 @@ impl<'a> ColumnsReader<'a> {
 
     /// Refuses flags of unknown columns and bytes that nobody read.
     pub(super) fn end(self) -> Result<(), DecodeError> {
+        self.rest()?.end()
+    }
+
+    /// What nobody read; refuses flags of unknown columns.
+    pub(super) const fn rest(self) -> Result<Reader<'a>, DecodeError> {
         match self.flags {
-            0 => self.reader.end(),
+            0 => Ok(self.reader),
             flags => Err(DecodeError::UnknownFlags { at: self.reader.at(), flags }),
         }
     }

@@ -105,6 +105,9 @@ pub enum DecodeError {
         /// The flags, without those of known columns.
         flags: u64,
     },
+    /// The delta leaves keys to be found, where they have to be there.
+    #[error("removals lack their keys")]
+    Keyless,
     /// Keys of cells are not strictly ascending.
     #[error("a key out of order at byte {at}")]
     KeyOrder {

@@ -8,7 +8,7 @@
 use thiserror::Error;
 
 use super::weight::{bytes_around_cells, bytes_of_cells, cell_bytes};
-use super::{ahead, encode_delta};
+use super::{KeylessDelta, ahead, decoded_bytes, encode_delta, encode_keyless};
 use crate::context::Context;
 use crate::delta::Delta;
 use crate::entry::Entry;
@@ -27,24 +27,33 @@ pub struct Extract {
     /// What the receiver has at the least once it has applied it.
     pub reach: Context<Key>,
     /// The delta itself.
-    pub delta: Delta<Key, Value>,
+    pub delta: KeylessDelta,
     /// Its bytes, where they had to be counted to know that it fits.
     bytes: Option<Vec<u8>>,
 }
 
 impl Extract {
     fn new(delta: Delta<Key, Value>, bytes: Option<Vec<u8>>) -> Self {
-        Self { reach: delta.reach(), delta, bytes }
+        Self { reach: delta.reach(), delta: delta.into(), bytes }
+    }
+
+    /// The same, without the keys of removals where at least `least` of a part can do without.
+    #[must_use]
+    pub fn omit_keys(self, least: usize) -> Self {
+        let Self { reach, delta, bytes } = self;
+        let delta = delta.omit_keys(least);
+        let bytes = bytes.filter(|_| !delta.is_keyless());
+        Self { reach, delta, bytes }
     }
 
     /// The encoded delta.
     pub fn bytes(&mut self) -> &[u8] {
-        self.bytes.get_or_insert_with(|| encode_delta(&self.delta))
+        self.bytes.get_or_insert_with(|| encode_keyless(&self.delta))
     }
 
     /// The encoded delta.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes.unwrap_or_else(|| encode_delta(&self.delta))
+        self.bytes.unwrap_or_else(|| encode_keyless(&self.delta))
     }
 }
 
@@ -184,6 +193,14 @@ fn fit_cells(
         }
         cells_bytes = bytes_of_cells(&delta);
     }
+}
+
+/// Whether a receiver with these limits takes a delta.
+pub(super) fn is_taken(delta: &Delta<Key, Value>, limits: &Limits) -> bool {
+    let (decoded_bytes, limit_bytes) = (decoded_bytes(delta), limits.delta_bytes);
+    // On the wire nothing takes more than decoded.
+    decoded_bytes <= limit_bytes as u64
+        || weight(decoded_bytes, encode_delta(delta).len()) <= limit_bytes
 }
 
 /// What a receiver reckons for a delta of so many bytes: it takes this delta if its limit is no less.

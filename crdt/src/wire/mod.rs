@@ -30,20 +30,26 @@ mod entries;
 mod envelope;
 mod error;
 mod extract;
+mod keyless;
 mod keys;
 mod part;
 mod referenced;
+mod removals;
 mod runs;
 mod stamps;
 mod varint;
 mod vectors;
 mod weight;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use error::DecodeError;
 pub use extract::{Extract, PlaceTooLarge, extract, fit};
-pub use referenced::{decode_delta_after, encode_delta_after, is_referenced};
+pub use keyless::{KeylessDelta, UnknownKey};
+pub use referenced::{
+    decode_delta_after, decode_keyless_after, encode_delta_after, encode_keyless_after,
+    is_referenced,
+};
 pub use weight::decoded_bytes;
 
 use bounds::Bounds;
@@ -51,6 +57,7 @@ use envelope::{
     array_len, bin, optional_bin, put_array_len, put_bin, put_bin_len, put_optional_bin, skip,
 };
 use part::{PartBytes, read_part};
+use removals::Removals;
 use varint::{Reader, put_count, put_varint};
 use vectors::{Dictionary, DictionaryWriter, put_vector, read_vector};
 use weight::{Budget, SEGMENT_BYTES};
@@ -80,7 +87,16 @@ const VECTOR_ELEMENTS: usize = 2;
 /// The bytes of a delta, which must be a valid one: keys and lists that are not in order cannot all
 /// be written so that they can be read.
 pub fn encode_delta(delta: &Delta<Key, Value>) -> Vec<u8> {
-    let dictionary = DictionaryWriter::new(replicas_of_delta(delta, None));
+    encode(delta, &BTreeMap::new())
+}
+
+/// The bytes of a delta of which some removals may lack their keys; else the same as those of the delta.
+pub fn encode_keyless(delta: &KeylessDelta) -> Vec<u8> {
+    encode(&delta.rest, &delta.removals)
+}
+
+fn encode(delta: &Delta<Key, Value>, removals: &BTreeMap<usize, Removals>) -> Vec<u8> {
+    let dictionary = DictionaryWriter::new(replicas_of(delta, removals, None));
     let mut out = begin(DELTA_ELEMENTS, &dictionary);
     let mut horizon = Vec::new();
     put_vector(&mut horizon, &dictionary, &delta.horizon, &VersionVector::new());
@@ -88,8 +104,9 @@ pub fn encode_delta(delta: &Delta<Key, Value>) -> Vec<u8> {
     put_optional_bin(&mut out, delta.fingerprint.as_ref().map(|fingerprint| &fingerprint.0[..]));
     put_array_len(&mut out, delta.parts.len());
     let (mut bounds, mut reference) = (Bounds::default(), &delta.horizon);
-    for part in &delta.parts {
-        let part_bytes = PartBytes::of(&dictionary, &mut bounds, reference, part);
+    for (at, part) in delta.parts.iter().enumerate() {
+        let removals = removals.get(&at);
+        let part_bytes = PartBytes::of(&dictionary, &mut bounds, reference, part, removals);
         put_bin_len(&mut out, part_bytes.len());
         part_bytes.append_to(&mut out);
         reference = &part.base;
@@ -101,8 +118,16 @@ pub fn encode_delta(delta: &Delta<Key, Value>) -> Vec<u8> {
 ///
 /// # Errors
 /// What is wrong with the bytes, and where; also when there are more of them than
-/// `limits.delta_bytes`, or the delta would take too much memory (see [`decoded_bytes`]).
+/// `limits.delta_bytes`, the delta would take too much memory (see [`decoded_bytes`]), or keys are missing.
 pub fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Delta<Key, Value>, DecodeError> {
+    decode_keyless(bytes, limits)?.into_delta().map_err(|_| DecodeError::Keyless)
+}
+
+/// The delta that was encoded to these bytes, where removals may lack their keys.
+///
+/// # Errors
+/// As [`decode_delta`], but keys may be missing.
+pub fn decode_keyless(bytes: &[u8], limits: &Limits) -> Result<KeylessDelta, DecodeError> {
     let (mut message, mut budget) = Message::open(bytes, limits, DELTA_ELEMENTS)?;
     let Message { reader, dictionary, .. } = &mut message;
     let horizon = match optional_bin(reader)? {
@@ -115,14 +140,16 @@ pub fn decode_delta(bytes: &[u8], limits: &Limits) -> Result<Delta<Key, Value>, 
     let fingerprint = optional_bin(reader)?.map(read_fingerprint).transpose()?;
     let count = array_len(reader, 0)?;
     let mut bounds = Bounds::default();
-    let mut parts: Vec<Part<Key, Value>> = Vec::new();
+    let (mut parts, mut removals) = (Vec::<Part<Key, Value>>::new(), BTreeMap::new());
     for _ in 0..count {
         let reference = parts.last().map_or(&horizon, |last| &last.base);
         let bytes = bin(reader)?;
-        parts.push(read_part(bytes, dictionary, &mut budget, &mut bounds, reference)?);
+        let (part, keyless) = read_part(bytes, dictionary, &mut budget, &mut bounds, reference)?;
+        removals.extend(keyless.map(|keyless| (parts.len(), keyless)));
+        parts.push(part);
     }
     message.close()?;
-    Ok(Delta { parts, horizon, fingerprint })
+    Ok(KeylessDelta { rest: Delta { parts, horizon, fingerprint }, removals })
 }
 
 /// The bytes of a context.
@@ -355,6 +382,19 @@ fn replicas_of_delta(
     for part in &delta.parts {
         part.range_tombstones.iter().for_each(|tombstone| add(tombstone.dot.replica));
         part.cells.iter().for_each(|cell| add_replicas_of_cell(&mut add, cell));
+    }
+    ids
+}
+
+/// Every replica that a delta and its removals without keys name.
+fn replicas_of(
+    delta: &Delta<Key, Value>,
+    removals: &BTreeMap<usize, Removals>,
+    known: Option<&VersionVector>,
+) -> BTreeSet<ReplicaId> {
+    let mut ids = replicas_of_delta(delta, known);
+    for removal in removals.values().flat_map(|removals| &removals.list) {
+        ids.extend([removal.dot.replica, removal.over.replica]);
     }
     ids
 }

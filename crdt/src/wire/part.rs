@@ -7,6 +7,7 @@ use super::bounds::{
 use super::cells::{CellReader, CellWriter};
 use super::columns::{ColumnsReader, ColumnsWriter};
 use super::error::DecodeError;
+use super::removals::{Removals, put_removals, read_removals};
 use super::varint::{Reader, put_count, put_varint};
 use super::vectors::{Dictionary, DictionaryWriter, put_vector, read_vector};
 use super::weight::{Budget, PART_BYTES};
@@ -25,6 +26,9 @@ const FIRST_COLUMN_SHIFT: u32 = 3;
 const IS_COMPLETE: u64 = 1 << 22;
 const IS_DIFFERING: u64 = 1 << 23;
 
+/// Flag of a part with removals without keys.
+const HAS_REMOVALS: u64 = 1 << 24;
+
 /// The bytes of a part, in the pieces in which they were made: the last one may have megabytes, and is copied once
 /// only, to where it belongs.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ impl PartBytes {
         bounds: &mut Bounds,
         reference: &VersionVector,
         part: &Part<Key, Value>,
+        removals: Option<&Removals>,
     ) -> Self {
         let mut columns = ColumnsWriter::new(1 << FIRST_COLUMN_SHIFT);
         let mut cells = CellWriter::new(&part.base, part.coverage);
@@ -51,13 +56,17 @@ impl PartBytes {
             Coverage::Complete => IS_COMPLETE,
             Coverage::Differing => IS_DIFFERING,
         };
+        let removals_flag = if removals.is_some() { HAS_REMOVALS } else { 0 };
         let flags = range_flags(&part.range) | tombstone_flag | columns.flags | coverage_flag;
-        put_varint(&mut head, flags);
+        put_varint(&mut head, flags | removals_flag);
         put_vector(&mut head, dictionary, &part.base, reference);
         put_vector(&mut head, dictionary, &part.upto, &part.base);
         bounds.put_range(&mut head, &part.range);
         if !tombstones.is_empty() {
             put_range_tombstones(&mut head, dictionary, bounds, &part.base, tombstones);
+        }
+        if let Some(removals) = removals {
+            put_removals(&mut head, dictionary, &part.base, removals);
         }
         put_count(&mut head, part.cells.len());
         Self([head, columns.bytes, suffixes, values])
@@ -80,7 +89,7 @@ pub(super) fn read_part(
     budget: &mut Budget,
     bounds: &mut Bounds,
     reference: &VersionVector,
-) -> Result<Part<Key, Value>, DecodeError> {
+) -> Result<(Part<Key, Value>, Option<Removals>), DecodeError> {
     budget.charge(1, PART_BYTES)?;
     let at = reader.at();
     let flags = reader.varint()?;
@@ -90,7 +99,11 @@ pub(super) fn read_part(
         IS_DIFFERING => Coverage::Differing,
         _ => return Err(DecodeError::UnknownFlags { at, flags }),
     };
-    let column_flags = (flags & !(IS_COMPLETE | IS_DIFFERING)) >> FIRST_COLUMN_SHIFT;
+    let has_removals = flags & HAS_REMOVALS != 0;
+    if has_removals && coverage != Coverage::Difference {
+        return Err(DecodeError::UnknownFlags { at, flags });
+    }
+    let column_flags = (flags & !(IS_COMPLETE | IS_DIFFERING | HAS_REMOVALS)) >> FIRST_COLUMN_SHIFT;
     let base = read_vector(&mut reader, dictionary, budget, reference)?;
     let upto = read_vector(&mut reader, dictionary, budget, &base)?;
     let range = bounds.range(&mut reader, budget, flags & (HAS_START | HAS_END))?;
@@ -99,8 +112,12 @@ pub(super) fn read_part(
     } else {
         read_range_tombstones(&mut reader, dictionary, budget, bounds, &base)?
     };
+    let removals = match has_removals {
+        true => Some(read_removals(&mut reader, dictionary, budget, &base)?),
+        false => None,
+    };
     let cells = read_cells(reader, dictionary, budget, (&base, coverage), column_flags)?;
-    Ok(Part { range, base, upto, coverage, cells, range_tombstones })
+    Ok((Part { range, base, upto, coverage, cells, range_tombstones }, removals))
 }
 
 fn read_cells(

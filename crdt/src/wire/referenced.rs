@@ -6,13 +6,17 @@
 //! there instead of 16 bytes. Vectors and columns name replicas by their number in the dictionary, as
 //! everywhere: it has only the ids that the delta needs, and is as small for 65 536 writers as for two.
 
+use std::collections::BTreeMap;
+
 use super::bounds::Bounds;
 use super::error::DecodeError;
+use super::keyless::KeylessDelta;
 use super::part::{PartBytes, read_part};
+use super::removals::Removals;
 use super::varint::{Reader, put_count, put_varint, wide};
 use super::vectors::{Dictionary, DictionaryWriter, put_vector, read_id, read_vector};
 use super::weight::{Budget, DICTIONARY_ENTRY_BYTES};
-use super::{decode_delta, non_empty, open, read_fingerprint, replicas_of_delta};
+use super::{decode_keyless, non_empty, open, read_fingerprint, replicas_of};
 use crate::delta::{Delta, Part};
 use crate::limits::Limits;
 use crate::path::Key;
@@ -42,7 +46,20 @@ const PARTS_SHIFT: u32 = 5;
 /// The bytes of a delta for a reader who knows `reference`: of its vectors, only what differs from that
 /// is written. So the bytes do not grow with the number of writers.
 pub fn encode_delta_after(delta: &Delta<Key, Value>, reference: &VersionVector) -> Vec<u8> {
-    let ids = replicas_of_delta(delta, Some(reference));
+    encode(delta, &BTreeMap::new(), reference)
+}
+
+/// The same of a delta of which some removals may lack their keys.
+pub fn encode_keyless_after(delta: &KeylessDelta, reference: &VersionVector) -> Vec<u8> {
+    encode(&delta.rest, &delta.removals, reference)
+}
+
+fn encode(
+    delta: &Delta<Key, Value>,
+    removals: &BTreeMap<usize, Removals>,
+    reference: &VersionVector,
+) -> Vec<u8> {
+    let ids = replicas_of(delta, removals, Some(reference));
     let dictionary = DictionaryWriter::after_reference(ids);
     let mut out = vec![REFERENCED_VERSION];
     out.extend(check_of(reference));
@@ -54,7 +71,8 @@ pub fn encode_delta_after(delta: &Delta<Key, Value>, reference: &VersionVector) 
     let (mut bounds, mut reference) = (Bounds::default(), reference);
     let last = delta.parts.len().saturating_sub(1);
     for (position, part) in delta.parts.iter().enumerate() {
-        let bytes = PartBytes::of(&dictionary, &mut bounds, reference, part);
+        let removals = removals.get(&position);
+        let bytes = PartBytes::of(&dictionary, &mut bounds, reference, part, removals);
         if position < last {
             put_count(&mut out, bytes.len());
         }
@@ -99,14 +117,27 @@ fn put_header(
 /// reference is read, too.
 ///
 /// # Errors
-/// As [`decode_delta`], and when the delta was encoded after another reference.
+/// As [`decode_delta`](super::decode_delta), and when the delta was encoded after another reference.
 pub fn decode_delta_after(
     bytes: &[u8],
     limits: &Limits,
     reference: &VersionVector,
 ) -> Result<Delta<Key, Value>, DecodeError> {
+    let decoded = decode_keyless_after(bytes, limits, reference)?;
+    decoded.into_delta().map_err(|_| DecodeError::Keyless)
+}
+
+/// The same of a delta of which some removals may lack their keys.
+///
+/// # Errors
+/// As [`decode_keyless`], and when the delta was encoded after another reference.
+pub fn decode_keyless_after(
+    bytes: &[u8],
+    limits: &Limits,
+    reference: &VersionVector,
+) -> Result<KeylessDelta, DecodeError> {
     if !is_referenced(bytes) {
-        return decode_delta(bytes, limits);
+        return decode_keyless(bytes, limits);
     }
     let (mut reader, mut budget) = open(bytes, limits, REFERENCED_VERSION)?;
     let at = reader.at();
@@ -127,9 +158,9 @@ pub fn decode_delta_after(
         Some(read_fingerprint(reader.section(FINGERPRINT_BYTES)?)?)
     };
     let count = flags >> PARTS_SHIFT;
-    let parts = read_parts(reader, &mut dictionary, &mut budget, count, reference)?;
+    let (parts, removals) = read_parts(reader, &mut dictionary, &mut budget, count, reference)?;
     dictionary.end()?;
-    Ok(Delta { parts, horizon, fingerprint })
+    Ok(KeylessDelta { rest: Delta { parts, horizon, fingerprint }, removals })
 }
 
 /// Whether these bytes are a delta that only a reader of the right reference understands.
@@ -182,6 +213,9 @@ fn read_new_ids(
     Ok(ids)
 }
 
+/// Parts, and by their positions the removals without keys.
+type Parts = (Vec<Part<Key, Value>>, BTreeMap<usize, Removals>);
+
 /// Reads the parts, of which only the last has no length: it goes on to the end.
 fn read_parts(
     mut reader: Reader<'_>,
@@ -189,17 +223,19 @@ fn read_parts(
     budget: &mut Budget,
     count: u64,
     reference: &VersionVector,
-) -> Result<Vec<Part<Key, Value>>, DecodeError> {
+) -> Result<Parts, DecodeError> {
     let mut bounds = Bounds::default();
-    let mut parts: Vec<Part<Key, Value>> = Vec::new();
+    let (mut parts, mut removals) = (Vec::<Part<Key, Value>>::new(), BTreeMap::new());
     for left in (0..count).rev() {
         let len = if left == 0 { reader.remaining() } else { reader.count(1)? };
         let bytes = reader.section(len)?;
         let reference = parts.last().map_or(reference, |last| &last.base);
-        parts.push(read_part(bytes, dictionary, budget, &mut bounds, reference)?);
+        let (part, keyless) = read_part(bytes, dictionary, budget, &mut bounds, reference)?;
+        removals.extend(keyless.map(|keyless| (parts.len(), keyless)));
+        parts.push(part);
     }
     reader.end()?;
-    Ok(parts)
+    Ok((parts, removals))
 }
 
 /// Tells a reference from another one that somebody holds by mistake; of so many mistakes, one in 65 536

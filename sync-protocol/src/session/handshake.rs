@@ -4,7 +4,7 @@ use rejoin_crdt::planted::{Bug, planted};
 use rejoin_crdt::{Dot, Limits, ReplicaId, VersionVector};
 
 use super::offering::COMPARES;
-use super::pushing::REFERS;
+use super::pushing::{FINDS_KEYS, REFERS};
 use super::repairing::REPAIRS;
 use super::{Phase, Session};
 use crate::context_form::hash16;
@@ -14,7 +14,7 @@ use crate::message::{Hello, Message};
 use crate::output::Event;
 
 /// What this side can do without being asked to.
-const FEATURES: u64 = COMPARES | REFERS | REPAIRS;
+const FEATURES: u64 = COMPARES | REFERS | REPAIRS | FINDS_KEYS;
 
 /// The versions of the protocol that are spoken here.
 const VERSIONS: (u64, u64) = (1, 1);

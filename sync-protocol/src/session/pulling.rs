@@ -38,6 +38,8 @@ pub(crate) struct Pulling {
     peer: Option<Option<ReplicaId>>,
     /// Deltas of the peer did not get through the last time, and not everything that was missing came since.
     is_careful: bool,
+    /// What was to be found by removed dots was not here, and not everything that was missing came since.
+    needs_keys: bool,
 }
 
 /// A pull without its answer.
@@ -46,6 +48,8 @@ struct Asked {
     id: u64,
     /// The own context when it was asked.
     context: Context,
+    /// Whether the answer has to bring all keys.
+    with_keys: bool,
     /// When the peer last sent something of an answer.
     progress_ms: u64,
 }
@@ -124,13 +128,13 @@ impl Session {
         if self.knowledge.lacks(own) {
             let id = self.pulling.last_id + 1;
             self.pulling.last_id = id;
-            let progress_ms = self.now_ms;
-            self.pulling.asked = Some(Asked { id, context: own.clone(), progress_ms });
+            let (progress_ms, with_keys) = (self.now_ms, self.pulling.needs_keys);
+            self.pulling.asked = Some(Asked { id, context: own.clone(), with_keys, progress_ms });
             let most_bytes = self.most_bytes(own);
             let context = self.knowledge.tell(own);
-            self.outbox.message(&Message::Pull { id, context, most_bytes });
+            self.outbox.message(&Message::Pull { id, context, most_bytes, with_keys });
         } else {
-            self.pulling.is_careful = false;
+            (self.pulling.is_careful, self.pulling.needs_keys) = (false, false);
         }
         Ok(())
     }
@@ -162,6 +166,18 @@ impl Session {
         self.comparing = None;
         self.event(Event::Deferred);
         self.pulling.ask_at(self.now_ms.saturating_add(self.config.times.ping_ms));
+        Ok(())
+    }
+
+    /// A push, or the answer to pull `id`, leaves out keys that are not to be found here: asks again, for all keys.
+    /// That is no fruitless answer, unless all keys were asked for already.
+    pub(super) fn ask_with_keys(&mut self, id: u64, store: &Store) -> Result<(), SessionError> {
+        let is_first = |asked: &mut Asked| asked.id == id && !asked.with_keys;
+        if self.pulling.asked.take_if(is_first).is_none() {
+            self.answered(id, store)?;
+        }
+        self.pulling.needs_keys = true;
+        self.pulling.ask_at(self.now_ms);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use rejoin_crdt::{ReplicaId, Seq, VersionVector};
 use super::Session;
 use super::repairing::REPAIRS;
 use crate::document::{
-    Context, Extract, KeyRange, Store, encode_delta_after, extract, root_fingerprint,
+    Context, Extract, KeyRange, Store, encode_keyless_after, extract, root_fingerprint,
 };
 use crate::error::SessionError;
 use crate::message::{Current, Message};
@@ -22,6 +22,9 @@ use crate::segments;
 /// The feature bit of a peer that reads deltas which refer to what it was told, and pushes and
 /// acknowledgements in their shortest form.
 pub(super) const REFERS: u64 = 2;
+
+/// The feature bit of a peer that finds the keys of removals by what they remove.
+pub(super) const FINDS_KEYS: u64 = 8;
 
 /// A delta of more cells does not fit into one frame in between, or gains nothing by referring.
 const MOST_CELLS_IN_ORDER: usize = 1_024;
@@ -39,6 +42,8 @@ pub(crate) struct Pushing {
     asked: Option<u64>,
     /// How much an answer shall bring, by the last pull of the peer.
     most_bytes: Option<u64>,
+    /// Whether an answer shall bring all keys, by the last pull of the peer.
+    with_keys: bool,
     /// The own id, and the last change under it that the own hello spoke of.
     told: Option<(ReplicaId, Seq)>,
     /// The own id, if changes under it were not pushed yet.
@@ -111,14 +116,14 @@ impl Session {
     pub(super) fn asked(
         &mut self,
         id: u64,
-        most_bytes: Option<u64>,
+        (most_bytes, with_keys): (Option<u64>, bool),
         store: &Store,
     ) -> Result<(), SessionError> {
         if self.knowledge.heard().is_none() || id == 0 {
             return Err(SessionError::PullWithoutContext { id });
         }
         self.pushing.ask(id);
-        self.pushing.most_bytes = most_bytes;
+        (self.pushing.most_bytes, self.pushing.with_keys) = (most_bytes, with_keys);
         self.offering = None;
         self.ask_later(store.view().context());
         Ok(())
@@ -220,13 +225,14 @@ impl Session {
 
     /// Sends a delta; a small one as what it differs by from what the peer was told last, so that its
     /// bytes do not grow with the number of writers.
-    fn send(&mut self, id: u64, mut extract: Extract) {
+    fn send(&mut self, id: u64, extract: Extract) {
         self.knowledge.sent(&extract.reach);
+        let mut extract = self.without_keys(id, extract);
         let told = self.knowledge.told().and_then(Context::uniform).filter(|_| self.refers());
         let cells = extract.delta.cell_count();
         let gains = |told: &&VersionVector| told.len() > FEW_WRITERS || cells <= FEW_CELLS;
         if let Some(told) = told.filter(|_| cells <= MOST_CELLS_IN_ORDER).filter(gains) {
-            let payload = encode_delta_after(&extract.delta, told);
+            let payload = encode_keyless_after(&extract.delta, told);
             // To write all vectors out, only to find that they are longer, would cost more than the rest.
             let is_shorter = told.len() > FEW_WRITERS || payload.len() < extract.bytes().len();
             let message = match id {
@@ -238,6 +244,16 @@ impl Session {
             }
         }
         self.outbox.delta(&Message::Delta { id, payload: extract.into_bytes() });
+    }
+
+    /// Leaves out the keys of removals, if the peer can find them. Where it could not, it has asked for all keys.
+    fn without_keys(&self, id: u64, extract: Extract) -> Extract {
+        let finds_keys = self.peer().is_some_and(|peer| peer.features & FINDS_KEYS != 0);
+        let is_asked_for_all = id != 0 && self.pushing.with_keys;
+        match finds_keys && !is_asked_for_all {
+            true => extract.omit_keys(self.config.bounds.keyless_removals),
+            false => extract,
+        }
     }
 
     /// Tells the peer what is here, where that is due and of use.

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use super::offering::Wanted;
 use super::{Phase, Session};
 use crate::document::{
-    Context, Store, decode_delta, decode_delta_after, decoded_bytes, is_referenced,
+    AuthorisedDelta, Context, Delta, Store, decode_keyless, decode_keyless_after, is_referenced,
 };
 use crate::error::{CloseReason, SessionError};
 use crate::frame::Frame;
-use crate::hold::Arrived;
+use crate::hold::{Arrived, Incoming};
 use crate::inbox::{Applying, Waiting};
 use crate::message::{Kind, Message};
 use crate::offer::{read_hashes, read_keys};
@@ -78,9 +78,9 @@ impl Session {
         let own = store.view().context();
         match message {
             Message::Hello(hello) => return self.accept(&hello, store),
-            Message::Pull { id, context, most_bytes } => {
+            Message::Pull { id, context, most_bytes, with_keys } => {
                 self.hear(context.as_deref(), store)?;
-                self.asked(id, most_bytes, store)?;
+                self.asked(id, (most_bytes, with_keys), store)?;
             }
             Message::Delta { id, payload } => self.take_delta(id, payload)?,
             Message::Push { payload } => self.take_delta(0, payload)?,
@@ -178,15 +178,43 @@ impl Session {
     fn unfold(&mut self, next: &Waiting, store: &Store) -> Result<Arrived, SessionError> {
         let limits = &self.config.limits;
         let decoded = match &next.reference {
-            Some(reference) => decode_delta_after(&next.payload, limits, reference),
-            None => decode_delta(&next.payload, limits),
+            Some(reference) => decode_keyless_after(&next.payload, limits, reference),
+            None => decode_keyless(&next.payload, limits),
         };
-        let delta = decoded.map_err(SessionError::Delta)?;
-        let weight_bytes = decoded_bytes(&delta);
-        let delta = delta.validate(limits)?.authorise(&self.config.authority)?;
+        let decoded = decoded.map_err(SessionError::Delta)?;
+        let weight_bytes = decoded.decoded_bytes();
+        let delta = match decoded.into_delta() {
+            Ok(delta) => Incoming::Ready(self.check(delta)?),
+            Err(keyless) => Incoming::Keyless(keyless),
+        };
         self.knowledge.learn_reach(delta.as_delta());
         self.check_own_dots(store)?;
         Ok(Arrived { id: next.id, delta, len_bytes: next.payload.len(), weight_bytes })
+    }
+
+    /// Whether a delta makes sense, and its sender may say so.
+    fn check(&self, delta: Delta) -> Result<AuthorisedDelta, SessionError> {
+        Ok(delta.validate(&self.config.limits)?.authorise(&self.config.authority)?)
+    }
+
+    /// Hands a delta to the driver, if its keys are known.
+    fn hand_on(&mut self, arrived: Arrived, store: &Store) -> Result<(), SessionError> {
+        let Arrived { id, delta, len_bytes, .. } = arrived;
+        let delta = match delta {
+            Incoming::Ready(delta) => delta,
+            Incoming::Keyless(keyless) => match keyless.find_keys(store, &self.config.limits) {
+                Ok(delta) => self.check(delta)?,
+                Err(_) => {
+                    self.event(Event::KeysUnknown { len_bytes });
+                    return self.ask_with_keys(id, store);
+                }
+            },
+        };
+        let told = delta.as_delta();
+        let audit = told.fingerprint.map(|fingerprint| (told.reach(), fingerprint));
+        self.inbox.applying = Some(Applying { id, len_bytes, audit });
+        self.outbox.output(Output::Apply(delta));
+        Ok(())
     }
 
     /// Hands the next delta that is ready to the driver; drops, holds or refuses others.
@@ -207,9 +235,7 @@ impl Session {
                 self.pushing.ack();
                 self.answered(id, store)?;
             } else if segments::covers_base(own, delta) {
-                let audit = delta.fingerprint.map(|f| (delta.reach(), f));
-                self.inbox.applying = Some(Applying { id, len_bytes, audit });
-                self.outbox.output(Output::Apply(arrived.delta));
+                self.hand_on(arrived, store)?;
             } else if id != 0 {
                 self.event(Event::BaseRefused { len_bytes });
                 self.answered(id, store)?;

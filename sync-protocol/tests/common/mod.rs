@@ -44,8 +44,26 @@ impl Site {
     /// Removes a register, without telling anybody.
     #[cfg(feature = "planted")]
     pub(crate) fn remove(&mut self, key: u32) {
+        self.remove_all(&[register(key)]);
+    }
+
+    /// Writes all these cells, without telling anybody.
+    pub(crate) fn write_all(&mut self, keys: &[Key]) {
         let mut tx = Transaction::new(&self.store, self.id.unwrap(), Hlc::new(1_000, 0));
-        tx.remove(&register(key)).unwrap();
+        let value = || Value::from_serialize(&true).unwrap();
+        keys.iter().for_each(|key| {
+            tx.write(key, value());
+        });
+        let staged = tx.finish();
+        self.store.commit(staged).unwrap();
+    }
+
+    /// Removes all these cells, without telling anybody.
+    pub(crate) fn remove_all(&mut self, keys: &[Key]) {
+        let mut tx = Transaction::new(&self.store, self.id.unwrap(), Hlc::new(1_000, 0));
+        keys.iter().for_each(|key| {
+            tx.remove(key).unwrap();
+        });
         let staged = tx.finish();
         self.store.commit(staged).unwrap();
     }

@@ -7,6 +7,7 @@ use rmp::encode::{write_array_len, write_bin, write_nil, write_uint};
 pub(crate) const OPTIONAL: u8 = 0x80;
 pub(crate) const HELLO: u8 = 1;
 pub(crate) const DELTA: u8 = 3;
+pub(crate) const PUSH: u8 = 23;
 
 /// The first bytes of a stream without checksums.
 pub(crate) fn prologue() -> Vec<u8> {
@@ -32,6 +33,7 @@ pub(crate) struct Hello {
     pub(crate) cluster: [u8; 16],
     pub(crate) replica: Option<[u8; 16]>,
     pub(crate) context: Context,
+    pub(crate) features: u64,
     /// Elements behind those that version 1 knows.
     pub(crate) trailing: u32,
 }
@@ -39,7 +41,8 @@ pub(crate) struct Hello {
 impl Default for Hello {
     fn default() -> Self {
         let (cluster, context) = (super::CLUSTER.0, Context::default());
-        Self { versions: (1, 1), cluster, replica: Some([9; 16]), context, trailing: 0 }
+        let (versions, replica) = ((1, 1), Some([9; 16]));
+        Self { versions, cluster, replica, context, features: 0, trailing: 0 }
     }
 }
 
@@ -55,7 +58,7 @@ impl Hello {
             Some(id) => write_bin(&mut b, id).unwrap(),
             None => write_nil(&mut b).unwrap(),
         }
-        write_uint(&mut b, 0).unwrap();
+        write_uint(&mut b, self.features).unwrap();
         write_uint(&mut b, 1 << 22).unwrap();
         let limits = Limits::default();
         let limits = [
@@ -83,10 +86,15 @@ impl Hello {
 
 /// A delta message; `id` is the pull that it answers, or 0.
 pub(crate) fn delta(id: u64, delta: &Delta) -> Vec<u8> {
+    encoded(id, &wire::encode_delta(delta))
+}
+
+/// The same of a delta that is encoded already.
+pub(crate) fn encoded(id: u64, delta: &[u8]) -> Vec<u8> {
     let mut b = Vec::new();
     write_array_len(&mut b, 2).unwrap();
     write_uint(&mut b, id).unwrap();
-    write_bin(&mut b, &wire::encode_delta(delta)).unwrap();
+    write_bin(&mut b, delta).unwrap();
     frame(DELTA, &b)
 }
 

@@ -1,6 +1,7 @@
 use smallvec::smallvec;
 
 use super::super::arbitrary::{Random, delta};
+use super::super::decode_delta;
 use super::*;
 use crate::coverage::Coverage;
 use crate::delta_cell::DeltaCell;
