@@ -206,6 +206,9 @@ impl Bug {
     /// The planted bugs that show only where more lives write than a context can name.
     pub const LIVES: [Self; 1] = [Self::LivesUnbounded];
 
+    /// The planted bugs that show only where removals travel without their keys.
+    pub const KEYS: [Self; 1] = [Self::UnknownRemovalSkipped];
+
     /// The planted bugs that show only where somebody has what others have written off.
     pub const WRITE_OFF: [Self; 1] = [Self::WrittenOffUnderNoHorizon];
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
-use rejoin_crdt::wire::encode_delta;
+use rejoin_crdt::wire::{KeylessDelta, encode_delta, encode_keyless};
 use rejoin_crdt::{
     Coverage, Delta, DeltaCell, Dot, Entry, Fingerprint, Hlc, KeyRange, Limits, Part,
     RangeTombstone, Record, ReplicaId, Reset, Row, Slot, Tombstone, VersionVector,
@@ -41,7 +41,18 @@ struct PlainPart {
     upto: Vector,
     coverage: u64,
     tombstones: Vec<(PlainDot, Range, Vector)>,
+    removals: Vec<PlainRemoval>,
+    /// Over the keys of the removals.
+    check: Vec<u8>,
     cells: Vec<PlainCell>,
+}
+
+#[derive(PartialEq, Debug)]
+struct PlainRemoval {
+    dot: PlainDot,
+    ms: u64,
+    logical: u64,
+    over: PlainDot,
 }
 
 #[derive(PartialEq, Debug)]
@@ -182,8 +193,25 @@ fn tombstones(
     (0..count).map(one).collect()
 }
 
+fn removals(bytes: &mut &[u8], ids: &[Id], base: &Vector) -> (Vec<PlainRemoval>, Vec<u8>) {
+    let n = varint(bytes) as usize;
+    let flags = varint(bytes);
+    let columns = [1, 2, 4, 8, 16, 32].map(|flag| column(bytes, flags & flag != 0, n));
+    let check = take(bytes, 8).to_vec();
+    let (mut own_history, mut over_history) = (Vector::new(), Vector::new());
+    let (mut ms, mut logical) = (0, 0);
+    let one = |at: usize| {
+        let number = |column: usize| columns[column].as_slice()[at];
+        let dot = expected(&mut own_history, base, ids[number(0) as usize], number(1));
+        (ms, logical) = (plus(ms, number(2)), plus(logical, number(3)));
+        let over = expected(&mut over_history, base, ids[number(4) as usize], number(5));
+        PlainRemoval { dot, ms, logical, over }
+    };
+    ((0..n).map(one).collect(), check)
+}
+
 fn cells(mut bytes: &[u8], ids: &[Id], flags: u64, base: &Vector) -> Vec<PlainCell> {
-    let least_fresh = if flags >> 22 == 0 { 1 } else { 0 };
+    let least_fresh = if (flags >> 22) & 3 == 0 { 1 } else { 0 };
     let n = varint(&mut bytes) as usize;
     let mut bit = 2;
     let mut next = |len| {
@@ -293,10 +321,14 @@ fn decode(mut bytes: &[u8]) -> PlainDelta {
             0 => Vec::new(),
             _ => tombstones(&mut bytes, &ids, &mut last_bound, &base),
         };
+        let (removals, check) = match (flags >> 24) & 1 {
+            0 => (Vec::new(), Vec::new()),
+            _ => removals(&mut bytes, &ids, &base),
+        };
         let cells = cells(bytes, &ids, flags, &base);
         reference = base.clone();
-        let coverage = flags >> 22;
-        parts.push(PlainPart { range, base, upto, coverage, tombstones, cells });
+        let coverage = (flags >> 22) & 3;
+        parts.push(PlainPart { range, base, upto, coverage, tombstones, removals, check, cells });
     }
     assert!(bytes.is_empty());
     PlainDelta { horizon, fingerprint, parts }
@@ -326,6 +358,8 @@ fn plain_part(part: &Part<Key, Value>) -> PlainPart {
         upto: plain_vector(&part.upto),
         coverage: part.coverage as u64,
         tombstones: part.range_tombstones.iter().map(tombstone).collect(),
+        removals: Vec::new(),
+        check: Vec::new(),
         cells: part.cells.iter().map(cell).collect(),
     }
 }
@@ -458,4 +492,55 @@ fn a_decoder_written_from_the_page_finds_what_was_encoded() {
 fn a_delta_without_horizon_fingerprint_and_parts_is_read_too() {
     let empty = Delta { parts: vec![], horizon: VersionVector::new(), fingerprint: None };
     assert_eq!(decode(&encode_delta(&empty)), plain(&empty));
+}
+
+/// The same without the keys of removals, by the words of the page.
+fn without_keys(delta: &Delta<Key, Value>) -> PlainDelta {
+    let mut plain = plain(delta);
+    for part in plain.parts.iter_mut().filter(|part| part.coverage == 0) {
+        let (mut removed, mut others) = (Vec::new(), Vec::new());
+        for cell in part.cells.drain(..) {
+            match (cell.fresh.as_slice(), cell.kept.len()) {
+                ([(dot, PlainEntry::Tombstone { ms, logical, over })], 0)
+                    if over.len() == 1 && part.base.get(&over[0].0) >= Some(&over[0].1) =>
+                {
+                    let (dot, ms, logical, over) = (*dot, *ms, *logical, over[0]);
+                    removed.push((PlainRemoval { dot, ms, logical, over }, cell.key));
+                }
+                _ => others.push(cell),
+            }
+        }
+        part.cells = others;
+        removed.sort_by_key(|(removal, _)| removal.dot);
+        let mut keys = Vec::new();
+        for (_, key) in &removed {
+            keys.extend((key.len() as u64).to_le_bytes());
+            keys.extend(key);
+        }
+        if !removed.is_empty() {
+            part.check = blake3::hash(&keys).as_bytes()[..8].to_vec();
+        }
+        part.removals = removed.into_iter().map(|(removal, _)| removal).collect();
+    }
+    plain
+}
+
+#[test]
+fn removals_without_keys_are_read_too() {
+    let mut delta = delta(Coverage::Difference);
+    for (at, part) in delta.parts.iter_mut().enumerate() {
+        let cells = part.cells.iter_mut().filter(|cell| cell.kept.is_empty());
+        for (seq, cell) in (1..).zip(cells.step_by(2 + at)) {
+            let hlc = Hlc::new(1_790_000_000_000 + seq / 3, u16::try_from(seq % 4).unwrap());
+            // Some remove what the reader has not seen, and keep their keys.
+            let over = smallvec![Dot::new([A, B][at], seq)];
+            let dot = cell.fresh[0].0;
+            cell.fresh = smallvec![(dot, Entry::Tombstone(Box::new(Tombstone { hlc, over })))];
+        }
+    }
+    assert_eq!(delta.clone().validate(&Limits::default()).err(), None);
+    let expected = without_keys(&delta);
+    assert!(expected.parts.iter().all(|part| part.removals.len() > 2 && part.cells.len() > 50));
+    let keyless = KeylessDelta::from(delta).omit_keys(1);
+    assert_eq!(decode(&encode_keyless(&keyless)), expected);
 }

@@ -95,6 +95,11 @@ pub enum Event {
         /// Its length on the wire.
         len_bytes: usize,
     },
+    /// A delta left out the keys of removals, and all were found by what they remove.
+    KeysFound {
+        /// How many.
+        keys: usize,
+    },
     /// A delta leaves out the keys of removals, and what they remove is not here any more; it was dropped,
     /// nothing was changed. What it brought will be pulled, with all keys.
     KeysUnknown {

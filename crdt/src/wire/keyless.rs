@@ -98,8 +98,8 @@ impl KeylessDelta {
     /// The memory that a receiver accounts for the delta, without its bytes on the wire and the keys that are
     /// missing.
     pub fn decoded_bytes(&self) -> u64 {
-        let keyless = self.cell_count() - self.rest.cell_count();
-        decoded_bytes(&self.rest) + wide(keyless) * (CELL_BYTES + TOMBSTONE_BYTES + OVER_DOT_BYTES)
+        let each_bytes = CELL_BYTES + TOMBSTONE_BYTES + OVER_DOT_BYTES;
+        decoded_bytes(&self.rest) + wide(self.keyless_count()) * each_bytes
     }
 
     /// The delta but for the removals without keys. Its ranges and version vectors are those of the whole.
@@ -109,8 +109,12 @@ impl KeylessDelta {
 
     /// The number of cells in all parts, those without keys included.
     pub fn cell_count(&self) -> usize {
-        let keyless: usize = self.removals.values().map(|removals| removals.list.len()).sum();
-        self.rest.cell_count() + keyless
+        self.rest.cell_count() + self.keyless_count()
+    }
+
+    /// The number of cells whose keys are missing.
+    pub fn keyless_count(&self) -> usize {
+        self.removals.values().map(|removals| removals.list.len()).sum()
     }
 
     /// The delta with the keys that `store` has for its removals. The store must cover the base of every part,

@@ -15,7 +15,8 @@
 //! - value bytes are never re-encoded;
 //! - nothing is allocated for a number that was only stated: counts are held against the bytes that
 //!   remain, and what they cost in memory against a budget (see `weight.rs`);
-//! - decoding checks the form. Whether a delta makes sense is what [`Delta::validate`] asks.
+//! - decoding checks the form. Whether a delta makes sense is what [`Delta::validate`] asks;
+//! - a delta without all its keys (see `keyless.rs`) is another type until they are found.
 //!
 //! The format is written down byte by byte in `docs/wire-format.md`. Idea: column layout and run
 //! lengths as in Parquet, front-coded keys as in LevelDB; each file names its own.

@@ -195,6 +195,7 @@ mod tests {
     use crate::dot::Dot;
     use crate::entry::{Record, Reset, Row, Slot, Tombstone};
     use crate::replica::ReplicaId;
+    use crate::wire::removals::Removal;
 
     #[test]
     fn no_type_is_larger_than_its_cost() {
@@ -210,5 +211,8 @@ mod tests {
         at_most(size_of::<(ReplicaId, Record)>(), RECORD_BYTES);
         at_most(size_of::<Row>() + 16, ROW_BYTES);
         at_most(size_of::<Dot>(), KEPT_DOT_BYTES);
+        let found = size_of::<(&Key, Removal)>() + size_of::<DeltaCell<Key, Value>>();
+        let tombstone = size_of::<Tombstone>() + 16;
+        at_most(found + tombstone, CELL_BYTES + TOMBSTONE_BYTES + OVER_DOT_BYTES);
     }
 }

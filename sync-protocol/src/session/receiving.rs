@@ -202,13 +202,15 @@ impl Session {
         let Arrived { id, delta, len_bytes, .. } = arrived;
         let delta = match delta {
             Incoming::Ready(delta) => delta,
-            Incoming::Keyless(keyless) => match keyless.find_keys(store, &self.config.limits) {
-                Ok(delta) => self.check(delta)?,
-                Err(_) => {
+            Incoming::Keyless(keyless) => {
+                let keys = keyless.keyless_count();
+                let Ok(delta) = keyless.find_keys(store, &self.config.limits) else {
                     self.event(Event::KeysUnknown { len_bytes });
                     return self.ask_with_keys(id, store);
-                }
-            },
+                };
+                self.event(Event::KeysFound { keys });
+                self.check(delta)?
+            }
         };
         let told = delta.as_delta();
         let audit = told.fingerprint.map(|fingerprint| (told.reach(), fingerprint));

@@ -1,6 +1,7 @@
 //! The decoders that take bytes from outside.
 
 mod delta;
+mod keyless;
 mod path;
 mod referenced;
 mod session;
@@ -8,6 +9,7 @@ mod value;
 mod vector;
 
 pub use delta::Deltas;
+pub use keyless::KeylessDeltas;
 pub use path::{Keys, Paths};
 pub use referenced::ReferencedDeltas;
 pub use session::Sessions;

@@ -116,7 +116,9 @@ pub(crate) struct Side {
 impl Side {
     fn new(replica: ReplicaId, store: Store) -> Self {
         let cluster = ClusterId([7; 16]);
-        let config = Config { replica: Some(replica), checksum: false, ..Config::new(cluster) };
+        let mut config = Config { replica: Some(replica), checksum: false, ..Config::new(cluster) };
+        // A single removal goes without its key, too.
+        config.bounds.keyless_removals = 1;
         Self { store: Rc::new(store), config }
     }
 

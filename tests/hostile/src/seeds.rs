@@ -4,10 +4,12 @@ use rejoin_crdt::document::Acknowledgements;
 use rejoin_crdt::document::Document;
 use rejoin_crdt::path::{IntoPath, Key, Path, TypeTag};
 use rejoin_crdt::value::{Int, Item, MapKey, Timestamp, Value};
-use rejoin_crdt::{Coverage, Delta, Fingerprint, KeyRange, wire};
+use rejoin_crdt::{Coverage, Delta, Fingerprint, KeyRange, Store, wire};
 use rejoin_crdt::{ReplicaId, VersionVector};
 
-use crate::state::{Built, NEWCOMER, World, nothing, pull, pull_range, transact};
+use crate::state::{
+    Built, NEWCOMER, RECEIVER, REPLICAS, World, nothing, pull, pull_range, transact,
+};
 
 /// The keys of one subtree and all behind it.
 pub(crate) fn shop() -> KeyRange<Key> {
@@ -66,6 +68,35 @@ fn one_change_each(world: &World) -> Built<Vec<Delta<Key, Value>>> {
         deltas.push(document.store().delta_since(&base));
     }
     Ok(deltas)
+}
+
+/// A store, and deltas for it that remove elements of a set which it has: one, a few, many of them out of order
+/// and beside something else, and such as two writers removed.
+pub(crate) fn removals(world: &World) -> Built<(Store<Key, Value>, Vec<Delta<Key, Value>>)> {
+    let mut receiver = world.receiver_again()?;
+    transact(&mut receiver, RECEIVER, 30, |tx| {
+        (0..60).try_for_each(|element| tx.set("gone").add(element).map(drop))
+    })?;
+    let base = receiver.store().view().context().clone();
+    let mut deltas = Vec::new();
+    for (count, step) in [(1_u64, 1), (4, 1), (9, 2), (30, 7), (59, 31)] {
+        let mut sender = Document::default();
+        pull(&mut sender, &receiver)?;
+        for (round, writer) in [(31, NEWCOMER), (32, REPLICAS[0])] {
+            transact(&mut sender, writer, round, |tx| {
+                let mut elements = (0..count).map(|at| at * step % 60);
+                elements.try_for_each(|element| tx.set("gone").remove(element).map(drop))?;
+                tx.set("gone").remove(60 - round)?;
+                if count > 9 {
+                    tx.register("kept").set(round)?;
+                    tx.counter("clicks").add(1)?;
+                }
+                Ok(())
+            })?;
+            deltas.push(sender.store().delta_since(&base));
+        }
+    }
+    Ok((receiver.store().clone(), deltas))
 }
 
 /// Some of the deltas as listings, for somebody whose context lies below the horizon.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use rejoin_hostile::decoders::{
-    AcknowledgementTables, Contexts, Deltas, Keys, Messagepack, Paths, ReferencedDeltas, Sessions,
-    Values, VersionVectors,
+    AcknowledgementTables, Contexts, Deltas, KeylessDeltas, Keys, Messagepack, Paths,
+    ReferencedDeltas, Sessions, Values, VersionVectors,
 };
 use rejoin_hostile::{Decoder, Lane, Scene};
 
@@ -38,6 +38,7 @@ fn no_input_of_the_corpus_does_harm_again() {
     replay(&mut files, VersionVectors::new().0);
     replay(&mut files, AcknowledgementTables::new().0);
     replay(&mut files, ReferencedDeltas::new().unwrap().0);
+    replay(&mut files, KeylessDeltas::new().unwrap().0);
     replay(&mut files, Keys::new().unwrap().0);
     replay(&mut files, Paths::new().0);
     replay(&mut files, Values::new().unwrap().0);

@@ -2,8 +2,8 @@
 
 use rejoin_hostile::Scene;
 use rejoin_hostile::decoders::{
-    AcknowledgementTables, Contexts, Deltas, Keys, Messagepack, Paths, ReferencedDeltas, Sessions,
-    Values, VersionVectors,
+    AcknowledgementTables, Contexts, Deltas, KeylessDeltas, Keys, Messagepack, Paths,
+    ReferencedDeltas, Sessions, Values, VersionVectors,
 };
 
 #[test]
@@ -13,6 +13,7 @@ fn every_decoder_gets_a_million_mutations_and_all_of_them_twenty() {
     let decoders = [
         ("delta", Deltas::new().unwrap().1.inputs()),
         ("referenced delta", ReferencedDeltas::new().unwrap().1.inputs()),
+        ("delta without keys", KeylessDeltas::new().unwrap().1.inputs()),
         ("context", Contexts::new().unwrap().1.inputs()),
         ("version vector", VersionVectors::new().1.inputs()),
         ("acknowledgements", AcknowledgementTables::new().1.inputs()),

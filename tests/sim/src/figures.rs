@@ -106,6 +106,8 @@ impl Figure {
                 ("receivers of several segments", tally.segmented),
                 ("partitions", tally.partitions),
                 ("reloads", tally.reloads),
+                ("removals whose keys were found", tally.keys_found),
+                ("removals whose keys were not found", tally.keys_unknown),
             ],
             Lane::Collecting => &[
                 ("removals that win, collected", tally.collected_winners),

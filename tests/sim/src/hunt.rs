@@ -43,7 +43,8 @@ impl Hunt {
                 // A session checks the base itself before it hands a delta on, and never sends partial ranges
                 // out of order, so the bugs in those checks cannot show here.
                 let masked = [Bug::GapAccepted, Bug::BaseUnchecked];
-                Bug::ALL.into_iter().filter(|bug| !masked.contains(bug)).collect()
+                let shown = Bug::ALL.into_iter().filter(|bug| !masked.contains(bug));
+                shown.chain(Bug::KEYS).collect()
             }
             Lane::Collecting => Bug::COLLECTION.to_vec(),
             Lane::Faults => Bug::REPLICA.into_iter().chain(Bug::STORAGE).collect(),
@@ -54,7 +55,7 @@ impl Hunt {
     /// Every bug that a lane has to notice.
     pub fn all() -> impl Iterator<Item = Bug> {
         let lanes = [Lane::Deltas, Lane::Collecting, Lane::Faults];
-        lanes.into_iter().flat_map(|lane| Self::of(lane).bugs)
+        lanes.into_iter().flat_map(|lane| Self::of(lane).bugs).chain(Bug::KEYS)
     }
 
     /// Looks for each bug.

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use rejoin_sync::{CloseReason, ClusterId, Config, Origin, Output, Session, SessionError};
+use rejoin_sync::{CloseReason, ClusterId, Config, Event, Origin, Output, Session, SessionError};
 
 use crate::replay::{Fault, Lane, Replay, WEATHER, generator};
 use crate::report::{Failure, Symptom, Tally};
@@ -208,6 +208,11 @@ impl Network {
                     self.links[link].ends = None;
                     return self.check_end(end_site, &reason);
                 }
+                Some(Output::Event(event)) => {
+                    let tally = &mut self.stage.tally;
+                    tally.keys_found += u64::from(matches!(event, Event::KeysFound { .. }));
+                    tally.keys_unknown += u64::from(matches!(event, Event::KeysUnknown { .. }));
+                }
                 Some(_) => {}
             }
         }
@@ -263,6 +268,8 @@ impl Network {
             config.seed = seeds.next().unwrap_or_default();
             // Small limits, so that catching up takes rounds and shows its intermediate states.
             config.limits.cells_per_delta = 1 + usize::from(self.stage.rng.u8(..8));
+            // A single removal goes without its key, too.
+            config.bounds.keyless_removals = 1;
             let session = Session::new(config, self.stage.sites[site].store(), self.now_ms);
             End { site, session, pipe: VecDeque::new() }
         });

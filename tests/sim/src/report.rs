@@ -57,6 +57,10 @@ pub struct Tally {
     pub below_horizon: u64,
     /// Members that retired.
     pub retired: u64,
+    /// Deltas that came without the keys of removals, which were found.
+    pub keys_found: u64,
+    /// Deltas that came without the keys of removals, which were not found.
+    pub keys_unknown: u64,
     /// In how many histories was met what a part of them has to meet.
     pub shares: Shares,
     /// How often each history, or the one with the fewest, met what every history has to meet.
@@ -95,6 +99,8 @@ impl AddAssign for Tally {
         self.idle_collections += other.idle_collections;
         self.below_horizon += other.below_horizon;
         self.retired += other.retired;
+        self.keys_found += other.keys_found;
+        self.keys_unknown += other.keys_unknown;
         self.shares += other.shares;
         self.fewest += other.fewest;
         self.injected += other.injected;

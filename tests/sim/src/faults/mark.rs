@@ -108,6 +108,10 @@ marks! {
     Held,
     /// A pushed delta did not wait any longer, for there was no room or its time was over.
     HeldDropped,
+    /// The keys of removals were found by what they remove.
+    KeysFound,
+    /// Of removals without keys, some remove what was not here any more.
+    KeysUnknown,
     /// A peer connected that had not seen what was collected.
     BelowHorizon,
     /// Something was collected.

@@ -98,6 +98,8 @@ impl Faults {
             Event::Equal { .. } => self.reach(Mark::ProvedEqual),
             Event::Held { .. } => self.reach(Mark::Held),
             Event::HeldDropped { .. } => self.reach(Mark::HeldDropped),
+            Event::KeysFound { .. } => self.reach(Mark::KeysFound),
+            Event::KeysUnknown { .. } => self.reach(Mark::KeysUnknown),
             Event::AuditMismatch { .. } if self.wires[wire].is_doubtful => {}
             Event::AuditMismatch { .. } => {
                 let what = "I11: a session found equal contexts and different states";

@@ -85,5 +85,7 @@ pub(super) fn config(seed: u64, cells_per_delta: usize) -> Config {
     (config.times.hello_ms, config.times.pull_ms, config.times.ping_ms) = (2_000, 4_000, 1_000);
     (config.times.audit_ms, config.times.tell_ms) = (3_000, 300);
     config.bounds.hold_bytes = HOLD_BYTES;
+    // A single removal goes without its key, too.
+    config.bounds.keyless_removals = 1;
     config
 }
