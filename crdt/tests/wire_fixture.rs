@@ -1,12 +1,14 @@
 //! Bytes of format version 1 must be readable for ever.
 //!
-//! The fixture is taken apart byte by byte at the end of `docs/wire-format.md`.
+//! The first fixture is taken apart byte by byte at the end of `docs/wire-format.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test: whatever goes wrong fails it")]
 
 use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
-use rejoin_crdt::wire::{decode_delta, encode_delta};
+use rejoin_crdt::wire::{
+    DecodeError, KeylessDelta, decode_delta, decode_keyless, encode_delta, encode_keyless,
+};
 use rejoin_crdt::{
     Coverage, Delta, DeltaCell, Dot, Entry, Fingerprint, Hlc, KeyRange, Limits, Part,
     RangeTombstone, ReplicaId, Tombstone, VersionVector,
@@ -15,6 +17,9 @@ use smallvec::smallvec;
 
 const DELTA_V1: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/delta-v1.bin"));
+
+const KEYLESS_V1: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/keyless-v1.bin"));
 
 const A: ReplicaId = ReplicaId::from_bytes([0x11; 16]);
 const B: ReplicaId = ReplicaId::from_bytes([0x22; 16]);
@@ -64,4 +69,14 @@ fn a_delta_of_format_version_1_is_read_and_written_as_ever() {
     assert!(expected().validate(&Limits::default()).is_ok());
     assert_eq!(decode_delta(DELTA_V1, &Limits::default()), Ok(expected()));
     assert_eq!(encode_delta(&expected()), DELTA_V1);
+}
+
+/// The same delta, whose removal of `b` goes without its key.
+#[test]
+fn a_delta_without_keys_is_read_and_written_as_ever() {
+    let keyless = KeylessDelta::from(expected()).omit_keys(1);
+    assert_eq!((keyless.keyless_count(), keyless.cell_count()), (1, 2));
+    assert_eq!(encode_keyless(&keyless), KEYLESS_V1);
+    assert_eq!(decode_keyless(KEYLESS_V1, &Limits::default()), Ok(keyless));
+    assert_eq!(decode_delta(KEYLESS_V1, &Limits::default()), Err(DecodeError::Keyless));
 }
