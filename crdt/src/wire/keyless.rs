@@ -71,11 +71,10 @@ impl KeylessDelta {
     #[must_use]
     pub fn omit_keys(mut self, least: usize) -> Self {
         for (at, part) in self.rest.parts.iter_mut().enumerate() {
-            let is_omitted = !self.removals.contains_key(&at)
-                && part.coverage == Coverage::Difference
-                && part.cells.iter().filter_map(|cell| removal_of(cell, &part.base)).count()
-                    >= least.max(1);
-            if is_omitted {
+            // A reader of nothing has no dots, so a first sync is not looked through.
+            let may_omit = part.coverage == Coverage::Difference && !part.base.is_empty();
+            let removals = || part.cells.iter().filter_map(|cell| removal_of(cell, &part.base));
+            if may_omit && removals().count() >= least.max(1) && !self.removals.contains_key(&at) {
                 self.removals.insert(at, take_removals(part));
             }
         }

@@ -70,9 +70,12 @@ fn one_change_each(world: &World) -> Built<Vec<Delta<Key, Value>>> {
     Ok(deltas)
 }
 
+/// A store, and deltas for it.
+type Removals = (Store<Key, Value>, Vec<Delta<Key, Value>>);
+
 /// A store, and deltas for it that remove elements of a set which it has: one, a few, many of them out of order
 /// and beside something else, and such as two writers removed.
-pub(crate) fn removals(world: &World) -> Built<(Store<Key, Value>, Vec<Delta<Key, Value>>)> {
+pub(crate) fn removals(world: &World) -> Built<Removals> {
     let mut receiver = world.receiver_again()?;
     transact(&mut receiver, RECEIVER, 30, |tx| {
         (0..60).try_for_each(|element| tx.set("gone").add(element).map(drop))

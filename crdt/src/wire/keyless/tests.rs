@@ -160,6 +160,33 @@ fn dots_that_stand_for_other_cells_are_noticed() {
 }
 
 #[test]
+fn a_dot_that_several_cells_share_names_none() {
+    let mut store = Store::new();
+    let counters: [Key; 2] =
+        ["a", "b"].map(|name| Key::new(name.into_path(), TypeTag::Counter).unwrap());
+    let mut tx = Transaction::new(&store, A, NOW);
+    counters.iter().for_each(|key| {
+        tx.count(key, 1, 0).unwrap();
+    });
+    let staged = tx.finish();
+    store.commit(staged).unwrap();
+    let mut tx = Transaction::new(&store, A, NOW);
+    tx.remove_range(&KeyRange::full());
+    let staged = tx.finish();
+    store.commit(staged).unwrap();
+    let over = Dot::new(A, 3);
+    let mut holders = counters.iter().filter_map(|key| store.view().cell(key));
+    assert!(holders.all(|cell| cell.entries().any(|(dot, _)| dot == over)));
+    let before = store.clone();
+    add(&mut store, A, [1]);
+    let mut keyless = KeylessDelta::from(since(&store, &before));
+    let removal = Removal { dot: Dot::new(A, 4), hlc: NOW, over };
+    let check = KeyCheck::of(counters.iter().take(1));
+    keyless.removals.insert(0, Removals { list: vec![removal], check });
+    assert_eq!(found(keyless, &before), Err(UnknownKey::NotHere { removed: over }));
+}
+
+#[test]
 fn a_delta_that_is_too_large_with_its_keys_is_none() {
     let (mut sender, receiver) = pair(1_000);
     remove(&mut sender, A, 0..1_000);
