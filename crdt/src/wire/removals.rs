@@ -7,8 +7,8 @@
 use super::columns::{ColumnsReader, ColumnsWriter};
 use super::dots::{DotReader, DotWriter};
 use super::error::DecodeError;
-use super::runs::{Column, ColumnWriter};
-use super::varint::{Reader, add_difference, difference, put_count, put_varint, wide};
+use super::stamps::{StampReader, StampWriter};
+use super::varint::{Reader, put_count, put_varint, wide};
 use super::vectors::{Dictionary, DictionaryWriter};
 use super::weight::{Budget, OVER_DOT_BYTES, TOMBSTONE_BYTES};
 use crate::dot::Dot;
@@ -17,9 +17,6 @@ use crate::path::Key;
 use crate::version_vector::VersionVector;
 
 const CHECK_BYTES: usize = 8;
-
-/// The bits of a stamp below its milliseconds.
-const LOGICAL_BITS: u32 = 16;
 
 /// A cell of which nothing is told but that a single dot was removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,19 +62,15 @@ pub(super) fn put_removals(
     removals: &Removals,
 ) {
     let (mut fresh, mut over) = (DotWriter::new(base), DotWriter::new(base));
-    let (mut physical, mut logical) = (ColumnWriter::default(), ColumnWriter::default());
-    let mut last = Hlc::ZERO;
+    let mut stamps = StampWriter::default();
     for removal in &removals.list {
         fresh.put(dictionary, removal.dot);
-        physical.push(difference(removal.hlc.physical_ms(), last.physical_ms()));
-        logical.push(difference(logical_of(removal.hlc), logical_of(last)));
+        stamps.put(removal.dot, removal.hlc);
         over.put(dictionary, removal.over);
-        last = removal.hlc;
     }
     let mut columns = ColumnsWriter::new(1);
     fresh.finish(&mut columns);
-    columns.put(physical);
-    columns.put(logical);
+    stamps.finish(&mut columns);
     over.finish(&mut columns);
     put_count(out, removals.list.len());
     put_varint(out, columns.flags);
@@ -103,12 +96,16 @@ pub(super) fn read_removals(
     budget.charge(count, TOMBSTONE_BYTES + OVER_DOT_BYTES)?;
     let flags = reader.varint()?;
     let mut columns = ColumnsReader::new(flags, *reader);
-    let mut source = Source::begin(&mut columns, base, count)?;
+    let mut fresh = DotReader::begin(&mut columns, base, count, 0)?;
+    let mut stamps = StampReader::begin(&mut columns, count)?;
+    let mut over = DotReader::begin(&mut columns, base, count, 0)?;
     let mut check = columns.bytes(wide(CHECK_BYTES))?;
     *reader = columns.rest()?;
+    let dots: Vec<Dot> = (0..len).map(|_| fresh.dot(dictionary)).collect::<Result<_, _>>()?;
+    stamps.read(&dots)?;
     let mut list: Vec<Removal> = Vec::with_capacity(len);
-    for _ in 0..len {
-        let removal = source.removal(dictionary)?;
+    for dot in dots {
+        let removal = Removal { dot, hlc: stamps.next()?, over: over.dot(dictionary)? };
         // The reader of a delta holds what lies inside its base, and nothing else names a cell.
         let follows = list.last().is_none_or(|last| last.dot < removal.dot);
         if !follows || removal.over.seq == 0 || !base.contains(removal.over) {
@@ -119,52 +116,4 @@ pub(super) fn read_removals(
     let bytes = check.bytes(CHECK_BYTES)?;
     let check = KeyCheck(bytes.try_into().map_err(|_| DecodeError::Truncated { at })?);
     Ok(Removals { list, check })
-}
-
-/// Removals on their way out of columns.
-#[derive(Debug)]
-struct Source<'a, 'v> {
-    fresh: DotReader<'a, 'v>,
-    physical: Column<'a>,
-    logical: Column<'a>,
-    over: DotReader<'a, 'v>,
-    last: Hlc,
-}
-
-impl<'a, 'v> Source<'a, 'v> {
-    fn begin(
-        columns: &mut ColumnsReader<'a>,
-        base: &'v VersionVector,
-        count: u64,
-    ) -> Result<Self, DecodeError> {
-        Ok(Self {
-            fresh: DotReader::begin(columns, base, count, 0)?,
-            physical: columns.column(count)?,
-            logical: columns.column(count)?,
-            over: DotReader::begin(columns, base, count, 0)?,
-            last: Hlc::ZERO,
-        })
-    }
-
-    fn removal(&mut self, dictionary: &mut Dictionary) -> Result<Removal, DecodeError> {
-        let dot = self.fresh.dot(dictionary)?;
-        let hlc = self.stamp()?;
-        Ok(Removal { dot, hlc, over: self.over.dot(dictionary)? })
-    }
-
-    fn stamp(&mut self) -> Result<Hlc, DecodeError> {
-        let at = self.physical.at();
-        let ms = add_difference(self.last.physical_ms(), self.physical.next()?);
-        let logical = add_difference(logical_of(self.last), self.logical.next()?);
-        let hlc = Hlc::from_u64((ms << LOGICAL_BITS) | (logical & ((1 << LOGICAL_BITS) - 1)));
-        if hlc.physical_ms() != ms || logical_of(hlc) != logical {
-            return Err(DecodeError::NumberTooLarge { at });
-        }
-        self.last = hlc;
-        Ok(hlc)
-    }
-}
-
-const fn logical_of(hlc: Hlc) -> u64 {
-    hlc.to_u64() & ((1 << LOGICAL_BITS) - 1)
 }

@@ -251,9 +251,10 @@ fn five_removals_are_these_bytes() {
     // One id of the reference, one part; removals, no column, the base of the reference, 5 changes.
     let head = [3, 51, 0, 0x28, 0, 0x80, 0x80, 0x80, 0x08, 0, 10];
     // Five, columns 2 and 5: 1 790 000 000 000 ms and four times no more, first 21 - 2, then 1 left out each.
-    let removals = [5, 0x24, 0, 0x80, 0xb0, 0x83, 0xc5, 0x98, 0x68, 3, 0, 0, 37, 3, 2];
-    assert_eq!(bytes, [&head[..], &removals, &bytes[26..34], &[0]].concat());
-    assert_eq!(KeyCheck(bytes[26..34].try_into().unwrap()), check);
+    let stamps = [0x80, 0xb0, 0x83, 0xc5, 0x98, 0x68, 0, 0, 0, 0];
+    let removals = [&[5, 0x24][..], &stamps, &[37, 2, 2, 2, 2]].concat();
+    assert_eq!(bytes, [&head[..], &removals, &bytes[28..36], &[0]].concat());
+    assert_eq!(KeyCheck(bytes[28..36].try_into().unwrap()), check);
 }
 
 quickcheck! {
