@@ -118,6 +118,17 @@ impl<V> Entry<V> {
         matches!(self, Self::Tombstone(_) | Self::Reset(_))
     }
 
+    /// The same entry of the value that `copy` makes.
+    pub(crate) fn with_value<'v, W>(&'v self, copy: impl FnOnce(&'v V) -> W) -> Entry<W> {
+        match self {
+            Self::Value { hlc, value } => Entry::Value { hlc: *hlc, value: copy(value) },
+            Self::Tombstone(tombstone) => Entry::Tombstone(tombstone.clone()),
+            Self::Slot(slot) => Entry::Slot(slot.clone()),
+            Self::Reset(reset) => Entry::Reset(reset.clone()),
+            Self::Row(row) => Entry::Row(row.clone()),
+        }
+    }
+
     /// The value, if the entry is one.
     pub const fn value(&self) -> Option<&V> {
         match self {

@@ -30,7 +30,11 @@ fn small(delta_bytes: usize) -> Limits {
     Limits { delta_bytes, ..Limits::default() }
 }
 
-fn rounds(from: &Store<Key, Value>, to: &mut Store<Key, Value>, limits: &Limits) -> Vec<Extract> {
+fn rounds<'s>(
+    from: &'s Store<Key, Value>,
+    to: &mut Store<Key, Value>,
+    limits: &Limits,
+) -> Vec<Extract<'s>> {
     let mut rounds = Vec::new();
     while let Some(mut extract) = wire::extract(from, to.view().context(), limits, || None).unwrap()
     {

@@ -10,6 +10,7 @@ mod write_off;
 
 use rejoin::link::{ClusterId, Event, Link, LinkOutput};
 use rejoin::path::{IntoPath, Key, TypeTag};
+use rejoin::value::Value;
 use rejoin::{
     Authority, Context, Coverage, Delta, Limits, MemoryPlace, Part, Replica, VersionVector, wire,
 };
@@ -66,7 +67,7 @@ fn claim(victim: &Replica, seq: u64) -> Vec<u8> {
         range_tombstones: Vec::new(),
     };
     let horizon = VersionVector::new();
-    wire::encode_delta(&Delta { parts: vec![part], horizon, fingerprint: None })
+    wire::encode_delta::<Value>(&Delta { parts: vec![part], horizon, fingerprint: None })
 }
 
 #[test]

@@ -33,17 +33,17 @@ const BLOCK_CELLS: usize = 32;
 
 /// What a delta says of a cell, before it is copied.
 #[derive(Debug)]
-pub struct Listed<'a, K, V> {
+pub struct Listed<'s, 'i, K, V> {
     /// Its key.
-    pub key: &'a K,
-    cell: Option<CellRef<'a, V>>,
-    base: &'a VersionVector,
+    pub key: &'i K,
+    cell: Option<CellRef<'s, V>>,
+    base: &'i VersionVector,
     coverage: Coverage,
 }
 
-impl<'a, K: Clone, V: Clone> Listed<'a, K, V> {
+impl<'s, K: Clone, V: Clone> Listed<'s, '_, K, V> {
     /// The dots outside the base.
-    pub fn fresh(&self) -> impl Iterator<Item = (Dot, &'a Entry<V>)> {
+    pub fn fresh(&self) -> impl Iterator<Item = (Dot, &'s Entry<V>)> {
         self.entries().filter(|(dot, _)| !self.base.contains(*dot))
     }
 
@@ -56,21 +56,21 @@ impl<'a, K: Clone, V: Clone> Listed<'a, K, V> {
     }
 
     /// All that is stored.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (Dot, &'a Entry<V>)> + use<'a, K, V> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Dot, &'s Entry<V>)> + use<'s, K, V> {
         self.cell.into_iter().flat_map(CellRef::entries)
     }
 
-    fn to_cell(&self) -> DeltaCell<K, V> {
-        let fresh = self.fresh().map(|(dot, entry)| (dot, entry.clone()));
+    fn to_cell<W>(&self, copy: impl Fn(&'s V) -> W) -> DeltaCell<K, W> {
+        let fresh = self.fresh().map(|(dot, entry)| (dot, entry.with_value(&copy)));
         DeltaCell { key: self.key.clone(), fresh: fresh.collect(), kept: self.kept().collect() }
     }
 }
 
 /// How many of the next few cells are taken.
-type Takes<'t, K, V> = dyn FnMut(&[Listed<'_, K, V>]) -> usize + 't;
+type Takes<'t, K, V> = dyn FnMut(&[Listed<'_, '_, K, V>]) -> usize + 't;
 
 /// Keys in order, each with what is stored there.
-type Cells<'a, K, V> = Box<dyn Iterator<Item = (&'a K, Option<CellRef<'a, V>>)> + 'a>;
+type Cells<'s, 'i, K, V> = Box<dyn Iterator<Item = (&'i K, Option<CellRef<'s, V>>)> + 'i>;
 
 impl<K: CellKey, V: CellValue> Store<K, V> {
     /// Everything that somebody with the context `base` lacks.
@@ -80,24 +80,25 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// Everything in `range` that somebody with the context `base` lacks.
     pub fn delta_in(&self, base: &Context<K>, range: &KeyRange<K>) -> Delta<K, V> {
-        self.parts_in(base, range, |base| self.by_horizon(base), &[])
+        self.parts_in(base, range, |base| self.by_horizon(base), &[], V::clone)
     }
 
     /// The first part of what somebody with the context `base` lacks: `takes` is asked how many of
     /// the next few cells it takes, and from the first one on that it does not take, nothing is said of any key. Nothing is said
     /// of what is [withheld](Self::withholds), either. Costs what is taken, and the list of the keys where the
-    /// index names them.
+    /// index names them; values are not copied.
     pub fn delta_while(
         &self,
         base: &Context<K>,
-        mut takes: impl FnMut(&[Listed<'_, K, V>]) -> usize,
-    ) -> Delta<K, V> {
+        mut takes: impl FnMut(&[Listed<'_, '_, K, V>]) -> usize,
+    ) -> Delta<K, &V> {
         let mut parts = Vec::new();
         for (range, base, upto) in self.intervals(base, &KeyRange::full()) {
             let coverage = self.by_horizon(&base);
             for range in self.tellable(range, &base, upto, coverage) {
                 let (base, end) = (base.clone(), range.end.clone());
-                let part = self.part(range, base, upto.clone(), coverage, &[], &mut takes);
+                let told = (range, base, upto.clone(), coverage);
+                let part = self.part(told, &[], &mut takes, |value| value);
                 let is_cut = part.range.end != end;
                 // The part may begin with the cell that is not taken.
                 parts.extend(Some(part).filter(|part| !part.range.is_empty()));
@@ -116,21 +117,23 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         }
     }
 
-    fn parts_in(
-        &self,
+    fn parts_in<'a, W>(
+        &'a self,
         base: &Context<K>,
         range: &KeyRange<K>,
         coverage: impl Fn(&VersionVector) -> Coverage,
         differing: &[K],
-    ) -> Delta<K, V> {
+        copy: impl Fn(&'a V) -> W,
+    ) -> Delta<K, W> {
         let parts = self.intervals(base, range).into_iter().map(|(range, base, upto)| {
             let coverage = coverage(&base);
-            self.part(range, base, upto.clone(), coverage, differing, &mut |cells| cells.len())
+            let told = (range, base, upto.clone(), coverage);
+            self.part(told, differing, &mut |cells| cells.len(), &copy)
         });
         self.delta_of(parts.collect())
     }
 
-    fn delta_of(&self, parts: Vec<Part<K, V>>) -> Delta<K, V> {
+    fn delta_of<W>(&self, parts: Vec<Part<K, W>>) -> Delta<K, W> {
         Delta { parts, horizon: self.horizon.clone(), fingerprint: None }
     }
 
@@ -157,12 +160,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// Everything that somebody with the context `base` lacks, who is known to differ at `keys`, sorted,
     /// and to hold the same as this store in all other cells of the ranges where `base` does not cover the
     /// horizon.
-    pub fn delta_differing(&self, base: &Context<K>, keys: &[K]) -> Delta<K, V> {
+    pub fn delta_differing(&self, base: &Context<K>, keys: &[K]) -> Delta<K, &V> {
         let by_horizon = |base: &VersionVector| match base.covers(&self.horizon) {
             true => Coverage::Difference,
             false => Coverage::Differing,
         };
-        self.parts_in(base, &KeyRange::full(), by_horizon, keys)
+        self.parts_in(base, &KeyRange::full(), by_horizon, keys, |value| value)
     }
 
     /// The ranges in which somebody with the context `base` lacks something and a difference could not
@@ -195,7 +198,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         coverage: Coverage,
         keys: &[K],
     ) -> Delta<K, V> {
-        self.parts_in(base, range, |_| coverage, keys)
+        self.parts_in(base, range, |_| coverage, keys, V::clone)
     }
 
     /// Says of the changes of `replica` up to `upto` that were never made that they name nothing: a delta
@@ -205,9 +208,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let part = |(range, base): (KeyRange<K>, &VersionVector)| {
             let mut raised = base.clone();
             raised.advance(replica, upto);
-            self.part(range, base.clone(), raised, Coverage::Difference, &[], &mut |cells| {
-                cells.len()
-            })
+            let told = (range, base.clone(), raised, Coverage::Difference);
+            self.part(told, &[], &mut |cells| cells.len(), V::clone)
         };
         let parts = self.view.context.segments_in(&full).map(part).collect();
         Delta { parts, horizon: VersionVector::new(), fingerprint: None }
@@ -224,12 +226,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 
     /// The cells in `range` with a dot that `base` has not seen, in key order.
-    fn changed_cells<'a>(
-        &'a self,
-        base: &'a VersionVector,
+    fn changed_cells<'s: 'i, 'i>(
+        &'s self,
+        base: &'i VersionVector,
         upto: &VersionVector,
-        range: &'a KeyRange<K>,
-    ) -> Cells<'a, K, V> {
+        range: &'i KeyRange<K>,
+    ) -> Cells<'s, 'i, K, V> {
         let most = self.view.cells.len() / WALKED_PER_NAMED;
         let named: usize = upto.ahead_of(base).map(|ahead| self.index.count_of(ahead)).sum();
         if named > most {
@@ -242,7 +244,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.cells_of(keys.filter(|key| range.contains(key)).collect())
     }
 
-    fn cells_of<'a>(&'a self, mut keys: Vec<&'a K>) -> Cells<'a, K, V> {
+    fn cells_of<'s: 'i, 'i>(&'s self, mut keys: Vec<&'i K>) -> Cells<'s, 'i, K, V> {
         keys.sort_unstable();
         keys.dedup();
         Box::new(keys.into_iter().map(|key| (key, self.view.cell(key))))
@@ -259,16 +261,19 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 
     /// A part of `range`, or of its keys before the first cell that `takes` does not take.
-    fn part(
-        &self,
-        mut range: KeyRange<K>,
-        base: VersionVector,
-        mut upto: VersionVector,
-        coverage: Coverage,
+    fn part<'a, W>(
+        &'a self,
+        (mut range, base, mut upto, coverage): (
+            KeyRange<K>,
+            VersionVector,
+            VersionVector,
+            Coverage,
+        ),
         differing: &[K],
         takes: &mut Takes<'_, K, V>,
-    ) -> Part<K, V> {
-        let told: Cells<'_, K, V> = match coverage {
+        copy: impl Fn(&'a V) -> W,
+    ) -> Part<K, W> {
+        let told: Cells<'_, '_, K, V> = match coverage {
             Coverage::Difference => self.changed_cells(&base, &upto, &range),
             Coverage::Complete => {
                 Box::new(self.view.range(&range).map(|(key, cell)| (key, Some(cell))))
@@ -284,7 +289,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         while cut.is_none() {
             let block: SmallVec<[_; BLOCK_CELLS]> = told.by_ref().take(BLOCK_CELLS).collect();
             let taken = takes(&block);
-            cells.extend(block.iter().take(taken).map(Listed::to_cell));
+            cells.extend(block.iter().take(taken).map(|listed| listed.to_cell(&copy)));
             cut = block.get(taken).map(|listed| listed.key.clone());
             if block.is_empty() {
                 break;

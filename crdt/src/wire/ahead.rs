@@ -8,19 +8,20 @@ use crate::delta_cell::DeltaCell;
 use crate::entry::Entry;
 use crate::path::Key;
 use crate::value::Value;
+use std::borrow::Borrow;
 
 /// As many reads as processors have under way.
 const BLOCK_CELLS: usize = 32;
 
 /// Reads a little of each value.
-pub(super) fn read<'e>(entries: impl Iterator<Item = &'e Entry<Value>>) {
-    entries.filter_map(Entry::value).for_each(Value::read_ahead);
+pub(super) fn read<'e, V: Borrow<Value> + 'e>(entries: impl Iterator<Item = &'e Entry<V>>) {
+    entries.filter_map(Entry::value).for_each(|value| value.borrow().read_ahead());
 }
 
 /// The cells, of which each block has been read before its first one.
-pub(super) fn cells(
-    cells: &[DeltaCell<Key, Value>],
-) -> impl Iterator<Item = &DeltaCell<Key, Value>> {
+pub(super) fn cells<V: Borrow<Value>>(
+    cells: &[DeltaCell<Key, V>],
+) -> impl Iterator<Item = &DeltaCell<Key, V>> {
     cells
         .chunks(BLOCK_CELLS)
         .inspect(|block| read(block.iter().flat_map(|cell| &cell.fresh).map(|(_, entry)| entry)))

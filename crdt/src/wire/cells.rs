@@ -7,6 +7,7 @@
 //! The order of the columns is that of [`CellWriter::finish`] and [`CellReader::begin`], which mirror
 //! each other line by line.
 
+use std::borrow::Borrow;
 use std::vec;
 
 use smallvec::SmallVec;
@@ -63,7 +64,11 @@ impl<'v> CellWriter<'v> {
         }
     }
 
-    pub(super) fn put(&mut self, dictionary: &DictionaryWriter, cell: &DeltaCell<Key, Value>) {
+    pub(super) fn put<V: Borrow<Value>>(
+        &mut self,
+        dictionary: &DictionaryWriter,
+        cell: &DeltaCell<Key, V>,
+    ) {
         self.keys.put(cell.key.as_bytes());
         self.further.push(wide(cell.fresh.len().saturating_sub(self.least_fresh)));
         self.kept.push(wide(cell.kept.len()));

@@ -3,6 +3,7 @@
 //! Value bytes are canonical and travel as they are.
 
 use smallvec::SmallVec;
+use std::borrow::Borrow;
 
 use super::columns::{ColumnsReader, ColumnsWriter};
 use super::dots::{DotReader, DotWriter};
@@ -83,13 +84,19 @@ impl<'v> EntryWriter<'v> {
         }
     }
 
-    pub(super) fn put(&mut self, dictionary: &DictionaryWriter, dot: Dot, entry: &Entry<Value>) {
+    pub(super) fn put<V: Borrow<Value>>(
+        &mut self,
+        dictionary: &DictionaryWriter,
+        dot: Dot,
+        entry: &Entry<V>,
+    ) {
         match entry {
             Entry::Value { hlc, value } => {
                 self.kind.push(VALUE);
                 self.stamps.put(dot, *hlc);
-                self.value_len.push(wide(value.as_bytes().len().saturating_sub(1)));
-                self.values.extend_from_slice(value.as_bytes());
+                let bytes = value.borrow().as_bytes();
+                self.value_len.push(wide(bytes.len().saturating_sub(1)));
+                self.values.extend_from_slice(bytes);
             }
             Entry::Tombstone(tombstone) => {
                 self.kind.push(TOMBSTONE);

@@ -21,19 +21,20 @@ use crate::value::Value;
 /// A receiver takes a delta that costs at most so many times the limit of its bytes, once decoded.
 const DECODED_SHARE: u64 = 3;
 
-/// A delta that a receiver takes.
+/// A delta that a receiver takes. Its values are those in the store, which most of what is made only to be sent would
+/// copy in vain.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Extract {
+pub struct Extract<'s> {
     /// What the receiver has at the least once it has applied it.
     pub reach: Context<Key>,
     /// The delta itself.
-    pub delta: KeylessDelta,
+    pub delta: KeylessDelta<&'s Value>,
     /// Its bytes, where they had to be counted to know that it fits.
     bytes: Option<Vec<u8>>,
 }
 
-impl Extract {
-    fn new(delta: Delta<Key, Value>, bytes: Option<Vec<u8>>) -> Self {
+impl<'s> Extract<'s> {
+    fn new(delta: Delta<Key, &'s Value>, bytes: Option<Vec<u8>>) -> Self {
         Self { reach: delta.reach(), delta: delta.into(), bytes }
     }
 
@@ -72,12 +73,12 @@ pub struct PlaceTooLarge {
 ///
 /// # Errors
 /// When not even one place fits.
-pub fn extract(
-    store: &Store<Key, Value>,
+pub fn extract<'s>(
+    store: &'s Store<Key, Value>,
     base: &Context<Key>,
     limits: &Limits,
     fingerprint: impl FnOnce() -> Option<Fingerprint>,
-) -> Result<Option<Extract>, PlaceTooLarge> {
+) -> Result<Option<Extract<'s>>, PlaceTooLarge> {
     let mut load = Load::default();
     let mut delta = store.delta_while(base, |cells| load.takes(cells, limits));
     if load.is_over {
@@ -106,12 +107,12 @@ struct Load {
 
 impl Load {
     /// How many of some cells may fit. The first one of all must be tried.
-    fn takes(&mut self, cells: &[Listed<'_, Key, Value>], limits: &Limits) -> usize {
+    fn takes(&mut self, cells: &[Listed<'_, '_, Key, Value>], limits: &Limits) -> usize {
         ahead::read(cells.iter().flat_map(Listed::entries).map(|(_, entry)| entry));
         cells.iter().position(|cell| !self.takes_one(cell, limits)).unwrap_or(cells.len())
     }
 
-    fn takes_one(&mut self, cell: &Listed<'_, Key, Value>, limits: &Limits) -> bool {
+    fn takes_one(&mut self, cell: &Listed<'_, '_, Key, Value>, limits: &Limits) -> bool {
         let fresh = || cell.fresh().map(|(_, entry)| entry);
         let values = fresh().filter_map(|entry| match entry {
             Entry::Value { value, .. } => Some(value.as_bytes().len() as u64),
@@ -139,21 +140,21 @@ impl Load {
 ///
 /// # Errors
 /// When not even one place fits.
-pub fn fit(
-    mut delta: Delta<Key, Value>,
+pub fn fit<'s>(
+    mut delta: Delta<Key, &'s Value>,
     limits: &Limits,
-) -> Result<Option<Extract>, PlaceTooLarge> {
+) -> Result<Option<Extract<'s>>, PlaceTooLarge> {
     cut_before_cell(&mut delta, limits.cells_per_delta.max(1));
     let cells_bytes = bytes_of_cells(&delta);
     fit_cells(delta, limits, cells_bytes)
 }
 
 /// The same, of a delta of no more cells than are allowed, which take `cells_bytes` once they are decoded.
-fn fit_cells(
-    mut delta: Delta<Key, Value>,
+fn fit_cells<'s>(
+    mut delta: Delta<Key, &'s Value>,
     limits: &Limits,
     mut cells_bytes: u64,
-) -> Result<Option<Extract>, PlaceTooLarge> {
+) -> Result<Option<Extract<'s>>, PlaceTooLarge> {
     if delta.is_empty() {
         return Ok(None);
     }
@@ -209,12 +210,12 @@ fn weight(decoded_bytes: u64, wire_bytes: usize) -> usize {
     usize::try_from(memory).unwrap_or(usize::MAX).max(wire_bytes)
 }
 
-fn tombstones(delta: &Delta<Key, Value>) -> usize {
+fn tombstones<V>(delta: &Delta<Key, V>) -> usize {
     delta.parts.iter().map(|part| part.range_tombstones.len()).sum()
 }
 
 /// Cuts `delta` before its cell `most_cells`, if it has as many.
-fn cut_before_cell(delta: &mut Delta<Key, Value>, most_cells: usize) {
+fn cut_before_cell<V>(delta: &mut Delta<Key, V>, most_cells: usize) {
     let mut room = most_cells;
     for at in 0..delta.parts.len() {
         let Some(part) = delta.parts.get(at) else { return };
@@ -227,7 +228,7 @@ fn cut_before_cell(delta: &mut Delta<Key, Value>, most_cells: usize) {
 
 /// Cuts `delta` before the place where its range tombstone `most_tombstones` begins, if it has as many.
 /// Those that begin with the delta itself stay together: it is cut before the first one behind them.
-fn cut_before_tombstone(delta: &mut Delta<Key, Value>, most_tombstones: usize) {
+fn cut_before_tombstone<V>(delta: &mut Delta<Key, V>, most_tombstones: usize) {
     let mut room = most_tombstones;
     for at in 0..delta.parts.len() {
         let Some(part) = delta.parts.get(at) else { return };
@@ -247,7 +248,7 @@ fn cut_before_tombstone(delta: &mut Delta<Key, Value>, most_tombstones: usize) {
 }
 
 /// Cuts `delta` in its part `at` before the key `end`: what remains is complete for the keys before.
-fn cut_at(delta: &mut Delta<Key, Value>, at: usize, end: Key) {
+fn cut_at<V>(delta: &mut Delta<Key, V>, at: usize, end: Key) {
     let Some(part) = delta.parts.get_mut(at) else { return };
     part.cells.truncate(part.cells.partition_point(|cell| cell.key < end));
     part.range.end = Some(end);

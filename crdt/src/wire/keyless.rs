@@ -34,9 +34,9 @@ use crate::version_vector::VersionVector;
 
 /// A decoded delta of which some removals may lack their keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KeylessDelta {
+pub struct KeylessDelta<V = Value> {
     /// Everything else.
-    pub(super) rest: Delta<Key, Value>,
+    pub(super) rest: Delta<Key, V>,
     /// By the position of their part; never empty ones.
     pub(super) removals: BTreeMap<usize, Removals>,
 }
@@ -59,14 +59,14 @@ pub enum UnknownKey {
     TooLarge,
 }
 
-impl From<Delta<Key, Value>> for KeylessDelta {
+impl<V> From<Delta<Key, V>> for KeylessDelta<V> {
     /// All keys stay.
-    fn from(rest: Delta<Key, Value>) -> Self {
+    fn from(rest: Delta<Key, V>) -> Self {
         Self { rest, removals: BTreeMap::new() }
     }
 }
 
-impl KeylessDelta {
+impl<V> KeylessDelta<V> {
     /// Leaves the keys out where a part has at least `least` removals that can do without.
     #[must_use]
     pub fn omit_keys(mut self, least: usize) -> Self {
@@ -85,25 +85,13 @@ impl KeylessDelta {
     ///
     /// # Errors
     /// Gives it back if keys have to be [found](Self::find_keys).
-    pub fn into_delta(self) -> Result<Delta<Key, Value>, Box<Self>> {
+    pub fn into_delta(self) -> Result<Delta<Key, V>, Box<Self>> {
         if self.is_keyless() { Err(Box::new(self)) } else { Ok(self.rest) }
     }
 
     /// Whether keys are missing.
     pub fn is_keyless(&self) -> bool {
         !self.removals.is_empty()
-    }
-
-    /// The memory that a receiver accounts for the delta, without its bytes on the wire and the keys that are
-    /// missing.
-    pub fn decoded_bytes(&self) -> u64 {
-        let each_bytes = CELL_BYTES + TOMBSTONE_BYTES + OVER_DOT_BYTES;
-        decoded_bytes(&self.rest) + wide(self.keyless_count()) * each_bytes
-    }
-
-    /// The delta but for the removals without keys. Its ranges and version vectors are those of the whole.
-    pub const fn rest(&self) -> &Delta<Key, Value> {
-        &self.rest
     }
 
     /// The number of cells in all parts, those without keys included.
@@ -114,6 +102,20 @@ impl KeylessDelta {
     /// The number of cells whose keys are missing.
     pub fn keyless_count(&self) -> usize {
         self.removals.values().map(|removals| removals.list.len()).sum()
+    }
+}
+
+impl KeylessDelta {
+    /// The memory that a receiver accounts for the delta, without its bytes on the wire and the keys that are
+    /// missing.
+    pub fn decoded_bytes(&self) -> u64 {
+        let each_bytes = CELL_BYTES + TOMBSTONE_BYTES + OVER_DOT_BYTES;
+        decoded_bytes(&self.rest) + wide(self.keyless_count()) * each_bytes
+    }
+
+    /// The delta but for the removals without keys. Its ranges and version vectors are those of the whole.
+    pub const fn rest(&self) -> &Delta<Key, Value> {
+        &self.rest
     }
 
     /// The delta with the keys that `store` has for its removals. The store must cover the base of every part,
@@ -157,7 +159,7 @@ fn key_of<'s>(store: &'s Store<Key, Value>, removal: &Removal) -> Option<&'s Key
 }
 
 /// The cell as a removal, if it is nothing else: one tombstone over one dot that the reader has.
-fn removal_of(cell: &DeltaCell<Key, Value>, base: &VersionVector) -> Option<Removal> {
+fn removal_of<V>(cell: &DeltaCell<Key, V>, base: &VersionVector) -> Option<Removal> {
     match (cell.fresh.as_slice(), cell.kept.as_slice()) {
         ([(dot, Entry::Tombstone(tombstone))], []) => match tombstone.over.as_slice() {
             [over] if over.seq > 0 && base.contains(*over) => {
@@ -176,7 +178,7 @@ fn cell_of(key: &Key, removal: &Removal) -> DeltaCell<Key, Value> {
 }
 
 /// Takes the removals out of a part.
-fn take_removals(part: &mut Part<Key, Value>) -> Removals {
+fn take_removals<V>(part: &mut Part<Key, V>) -> Removals {
     let (mut taken, mut kept) = (Vec::new(), Vec::new());
     for cell in std::mem::take(&mut part.cells) {
         match removal_of(&cell, &part.base) {

@@ -42,6 +42,7 @@ mod varint;
 mod vectors;
 mod weight;
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use error::DecodeError;
@@ -87,16 +88,19 @@ const VECTOR_ELEMENTS: usize = 2;
 
 /// The bytes of a delta, which must be a valid one: keys and lists that are not in order cannot all
 /// be written so that they can be read.
-pub fn encode_delta(delta: &Delta<Key, Value>) -> Vec<u8> {
+pub fn encode_delta<V: Borrow<Value>>(delta: &Delta<Key, V>) -> Vec<u8> {
     encode(delta, &BTreeMap::new())
 }
 
 /// The bytes of a delta of which some removals may lack their keys; else the same as those of the delta.
-pub fn encode_keyless(delta: &KeylessDelta) -> Vec<u8> {
+pub fn encode_keyless<V: Borrow<Value>>(delta: &KeylessDelta<V>) -> Vec<u8> {
     encode(&delta.rest, &delta.removals)
 }
 
-fn encode(delta: &Delta<Key, Value>, removals: &BTreeMap<usize, Removals>) -> Vec<u8> {
+fn encode<V: Borrow<Value>>(
+    delta: &Delta<Key, V>,
+    removals: &BTreeMap<usize, Removals>,
+) -> Vec<u8> {
     let dictionary = DictionaryWriter::new(replicas_of(delta, removals, None));
     let mut out = begin(DELTA_ELEMENTS, &dictionary);
     let mut horizon = Vec::new();
@@ -349,8 +353,8 @@ fn read_fingerprint(mut content: Reader<'_>) -> Result<Fingerprint, DecodeError>
 
 /// Every replica that a delta names for a reader who knows `known`: those of dots, and those in which a
 /// vector differs from the one it refers to.
-fn replicas_of_delta(
-    delta: &Delta<Key, Value>,
+fn replicas_of_delta<V>(
+    delta: &Delta<Key, V>,
     known: Option<&VersionVector>,
 ) -> BTreeSet<ReplicaId> {
     let mut ids = BTreeSet::new();
@@ -388,8 +392,8 @@ fn replicas_of_delta(
 }
 
 /// Every replica that a delta and its removals without keys name.
-fn replicas_of(
-    delta: &Delta<Key, Value>,
+fn replicas_of<V>(
+    delta: &Delta<Key, V>,
     removals: &BTreeMap<usize, Removals>,
     known: Option<&VersionVector>,
 ) -> BTreeSet<ReplicaId> {
@@ -400,7 +404,7 @@ fn replicas_of(
     ids
 }
 
-fn add_replicas_of_cell(add: &mut impl FnMut(ReplicaId), cell: &DeltaCell<Key, Value>) {
+fn add_replicas_of_cell<V>(add: &mut impl FnMut(ReplicaId), cell: &DeltaCell<Key, V>) {
     cell.kept.iter().for_each(|dot| add(dot.replica));
     for (dot, entry) in &cell.fresh {
         add(dot.replica);

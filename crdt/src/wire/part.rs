@@ -17,6 +17,7 @@ use crate::delta_cell::DeltaCell;
 use crate::path::Key;
 use crate::value::Value;
 use crate::version_vector::VersionVector;
+use std::borrow::Borrow;
 
 /// Flag of a part with range tombstones; the flags of the bounds are below, those of columns above.
 const HAS_RANGE_TOMBSTONES: u64 = 4;
@@ -36,11 +37,11 @@ pub(super) struct PartBytes([Vec<u8>; 4]);
 
 impl PartBytes {
     /// `reference` is the base of the part before, or the horizon.
-    pub(super) fn of(
+    pub(super) fn of<V: Borrow<Value>>(
         dictionary: &DictionaryWriter,
         bounds: &mut Bounds,
         reference: &VersionVector,
-        part: &Part<Key, Value>,
+        part: &Part<Key, V>,
         removals: Option<&Removals>,
     ) -> Self {
         let mut columns = ColumnsWriter::new(1 << FIRST_COLUMN_SHIFT);

@@ -6,6 +6,7 @@
 //! there instead of 16 bytes. Vectors and columns name replicas by their number in the dictionary, as
 //! everywhere: it has only the ids that the delta needs, and is as small for 65 536 writers as for two.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::bounds::Bounds;
@@ -45,17 +46,23 @@ const PARTS_SHIFT: u32 = 5;
 
 /// The bytes of a delta for a reader who knows `reference`: of its vectors, only what differs from that
 /// is written. So the bytes do not grow with the number of writers.
-pub fn encode_delta_after(delta: &Delta<Key, Value>, reference: &VersionVector) -> Vec<u8> {
+pub fn encode_delta_after<V: Borrow<Value>>(
+    delta: &Delta<Key, V>,
+    reference: &VersionVector,
+) -> Vec<u8> {
     encode(delta, &BTreeMap::new(), reference)
 }
 
 /// The same of a delta of which some removals may lack their keys.
-pub fn encode_keyless_after(delta: &KeylessDelta, reference: &VersionVector) -> Vec<u8> {
+pub fn encode_keyless_after<V: Borrow<Value>>(
+    delta: &KeylessDelta<V>,
+    reference: &VersionVector,
+) -> Vec<u8> {
     encode(&delta.rest, &delta.removals, reference)
 }
 
-fn encode(
-    delta: &Delta<Key, Value>,
+fn encode<V: Borrow<Value>>(
+    delta: &Delta<Key, V>,
     removals: &BTreeMap<usize, Removals>,
     reference: &VersionVector,
 ) -> Vec<u8> {
@@ -83,10 +90,10 @@ fn encode(
 }
 
 /// Writes the flags and the dictionary.
-fn put_header(
+fn put_header<V>(
     out: &mut Vec<u8>,
     dictionary: &DictionaryWriter,
-    delta: &Delta<Key, Value>,
+    delta: &Delta<Key, V>,
     reference: &VersionVector,
 ) {
     let ids = dictionary.ids();

@@ -20,6 +20,7 @@ use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
 use crate::value::Value;
 use crate::version_vector::VersionVector;
+use std::borrow::Borrow;
 
 /// An id, its mark, and its share of the tables that hold the last dot of each replica.
 pub(super) const DICTIONARY_ENTRY_BYTES: u64 = 128;
@@ -120,13 +121,13 @@ fn take(left: &mut u64, at: usize, found: usize) -> Result<(), DecodeError> {
 /// A receiver refuses a delta for which this and the length of [`encode_delta`](super::encode_delta)
 /// together exceed three times `Limits::delta_bytes`. On a 64-bit platform the decoded delta takes at
 /// most this many bytes.
-pub fn decoded_bytes(delta: &Delta<Key, Value>) -> u64 {
+pub fn decoded_bytes<V: Borrow<Value>>(delta: &Delta<Key, V>) -> u64 {
     bytes_around_cells(delta) + bytes_of_cells(delta)
 }
 
 /// The part of it that cells take. Reads all keys and values.
-pub(super) fn bytes_of_cells(delta: &Delta<Key, Value>) -> u64 {
-    let listed = |cell: &DeltaCell<Key, Value>| {
+pub(super) fn bytes_of_cells<V: Borrow<Value>>(delta: &Delta<Key, V>) -> u64 {
+    let listed = |cell: &DeltaCell<Key, V>| {
         let fresh = cell.fresh.iter().map(|(_, entry)| entry);
         cell_bytes(&cell.key, fresh, cell.kept.len())
     };
@@ -134,22 +135,22 @@ pub(super) fn bytes_of_cells(delta: &Delta<Key, Value>) -> u64 {
 }
 
 /// The part of it that everything else takes.
-pub(super) fn bytes_around_cells(delta: &Delta<Key, Value>) -> u64 {
+pub(super) fn bytes_around_cells<V>(delta: &Delta<Key, V>) -> u64 {
     let dictionary = wide(super::replicas_of_delta(delta, None).len()) * DICTIONARY_ENTRY_BYTES;
     let parts: u64 = delta.parts.iter().map(part_bytes).sum();
     dictionary + vector_bytes(&delta.horizon) + parts
 }
 
 /// What a part takes without its cells.
-fn part_bytes(part: &Part<Key, Value>) -> u64 {
+fn part_bytes<V>(part: &Part<Key, V>) -> u64 {
     let vectors = vector_bytes(&part.base) + vector_bytes(&part.upto);
     let tombstones: u64 = part.range_tombstones.iter().map(range_tombstone_bytes).sum();
     PART_BYTES + range_bytes(&part.range) + vectors + tombstones
 }
 
-pub(super) fn cell_bytes<'e>(
+pub(super) fn cell_bytes<'e, V: Borrow<Value> + 'e>(
     key: &Key,
-    fresh: impl Iterator<Item = &'e Entry<Value>>,
+    fresh: impl Iterator<Item = &'e Entry<V>>,
     kept: usize,
 ) -> u64 {
     let (mut dots, mut entries) = (0, 0);
@@ -164,9 +165,9 @@ pub(super) fn cell_bytes<'e>(
         + entries
 }
 
-fn entry_bytes(entry: &Entry<Value>) -> u64 {
+fn entry_bytes<V: Borrow<Value>>(entry: &Entry<V>) -> u64 {
     match entry {
-        Entry::Value { value, .. } => content_bytes(value.as_bytes().len()),
+        Entry::Value { value, .. } => content_bytes(value.borrow().as_bytes().len()),
         Entry::Tombstone(tombstone) => {
             TOMBSTONE_BYTES + wide(tombstone.over.len()) * OVER_DOT_BYTES
         }

@@ -83,12 +83,12 @@ struct Sketch {
 impl Session {
     /// What answers pull `id`, whose context is `base`; `None` if the exchange goes on, or nothing is to
     /// be sent.
-    pub(super) fn extract_or_offer(
+    pub(super) fn extract_or_offer<'s>(
         &mut self,
         id: u64,
-        store: &Store,
+        store: &'s Store,
         is_audit: bool,
-    ) -> Result<Option<Extract>, SessionError> {
+    ) -> Result<Option<Extract<'s>>, SessionError> {
         let Some((peer, base)) = self.peer().zip(self.knowledge.heard()) else { return Ok(None) };
         let (limits, can_compare) = (peer.limits, peer.features & COMPARES != 0);
         let most_bytes = self.pushing.most_bytes();

@@ -225,7 +225,7 @@ impl Session {
 
     /// Sends a delta; a small one as what it differs by from what the peer was told last, so that its
     /// bytes do not grow with the number of writers.
-    fn send(&mut self, id: u64, extract: Extract) {
+    fn send(&mut self, id: u64, extract: Extract<'_>) {
         self.knowledge.sent(&extract.reach);
         let mut extract = self.without_keys(id, extract);
         let told = self.knowledge.told().and_then(Context::uniform).filter(|_| self.refers());
@@ -247,7 +247,7 @@ impl Session {
     }
 
     /// Leaves out the keys of removals, if the peer can find them. Where it could not, it has asked for all keys.
-    fn without_keys(&self, id: u64, extract: Extract) -> Extract {
+    fn without_keys<'s>(&self, id: u64, extract: Extract<'s>) -> Extract<'s> {
         let finds_keys = self.peer().is_some_and(|peer| peer.features & FINDS_KEYS != 0);
         let is_asked_for_all = id != 0 && self.pushing.with_keys;
         match finds_keys && !is_asked_for_all {

@@ -151,7 +151,7 @@ impl Faults {
             range_tombstones: Vec::new(),
         };
         let horizon = VersionVector::new();
-        let claim = Delta { parts: vec![part], horizon, fingerprint: None };
+        let claim = Delta::<Key, Value> { parts: vec![part], horizon, fingerprint: None };
         liar.apply(&wire::encode_delta(&claim)).ok()?;
         Some(Piece { bytes: hello(liar, self.rng.u64(..)), brings: None })
     }
