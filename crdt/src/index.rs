@@ -49,12 +49,13 @@ impl<K: PartialEq> Index<K> {
     pub(crate) fn add(&mut self, born: ByDot<K>) {
         let mut born = born.in_order().peekable();
         while let Some(&(Dot { replica, seq }, _)) = born.peek() {
-            let (number, first) = place(seq);
+            let number = place(seq).0;
             let is_of_run = |dot: Dot| dot.replica == replica && place(dot.seq).0 == number;
-            let of_run = std::iter::from_fn(|| born.next_if(|(dot, _)| is_of_run(*dot)));
-            let of_run = of_run.map(|(dot, key)| (place(dot.seq).1, key));
-            let rows = self.replicas.entry(replica).or_default();
-            rows.entry(number).or_default().merge(first, of_run);
+            // In order, so that each of a new run finds its place at the end.
+            let run = self.replicas.entry(replica).or_default().entry(number).or_default();
+            while let Some((dot, key)) = born.next_if(|(dot, _)| is_of_run(*dot)) {
+                run.insert(place(dot.seq).1, key);
+            }
         }
     }
 

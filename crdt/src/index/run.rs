@@ -48,27 +48,19 @@ impl<K> Run<K> {
 }
 
 impl<K: PartialEq> Run<K> {
-    /// Adds rows that are in order, the first one at `first`, as far as they are not there.
-    pub(super) fn merge(&mut self, first: u8, rows: impl Iterator<Item = (u8, K)>) {
-        let kept = self.lows.partition_point(|low| *low < first);
-        // What lies behind the first one is moved once, however many there are.
-        let behind = self.lows.split_off(kept).into_iter().zip(self.keys.split_off(kept));
-        let mut behind = behind.peekable();
-        for (low, key) in rows {
-            while let Some((low, key)) = behind.next_if(|(other, _)| *other <= low) {
-                self.push(low, key);
-            }
-            let is_shared = self.lows.last() == Some(&low);
-            if !is_shared || !self.keys(low, low).as_slice().contains(&key) {
-                self.push(low, key);
-            }
+    /// Adds a row, if it is not there.
+    pub(super) fn insert(&mut self, low: u8, key: K) {
+        if self.lows.last().is_none_or(|last| *last < low) {
+            self.lows.push(low);
+            self.keys.push(key);
+            return;
         }
-        behind.for_each(|(low, key)| self.push(low, key));
-    }
-
-    fn push(&mut self, low: u8, key: K) {
-        self.lows.push(low);
-        self.keys.push(key);
+        let at = self.lows.partition_point(|other| *other <= low);
+        let is_shared = at.checked_sub(1).and_then(|before| self.lows.get(before)) == Some(&low);
+        if !is_shared || !self.keys(low, low).as_slice().contains(&key) {
+            self.lows.insert(at, low);
+            self.keys.insert(at, key);
+        }
     }
 
     pub(super) fn remove(&mut self, low: u8, key: &K) {

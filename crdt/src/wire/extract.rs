@@ -82,27 +82,34 @@ pub fn extract<'s>(
     let mut load = Load::default();
     let mut delta = store.delta_while(base, |cells| load.takes(cells, limits));
     if load.is_over {
-        cut_before_cell(&mut delta, load.comfortable_cells.max(1));
-        return fit(delta, limits);
+        cut_before_cell(&mut delta, load.comfortable.cells);
+        return fit_cells(delta, limits, load.comfortable.memory_bytes);
     }
     if !delta.is_empty() && store.view().context().uniform().is_some() && !store.withholds(base) {
         delta.fingerprint = fingerprint();
     }
-    fit_cells(delta, limits, load.memory_bytes)
+    fit_cells(delta, limits, load.weighed.memory_bytes)
 }
 
 /// What the cells of a delta take, while it is made.
 #[derive(Default)]
 struct Load {
-    cells: usize,
-    memory_bytes: u64,
+    weighed: Weighed,
     /// The bytes of keys and values; on the wire keys take less, and the rest takes little.
     content_bytes: u64,
-    /// How many cells leave an eighth of the limits free.
-    comfortable_cells: usize,
+    /// The first cells that leave an eighth of the limits free; one at the least, which must be tried.
+    comfortable: Weighed,
     /// Whether there are certainly more cells than fit. A difference that just fits shall not be cut: it
     /// may be a single transaction.
     is_over: bool,
+}
+
+/// Some cells.
+#[derive(Clone, Copy, Default)]
+struct Weighed {
+    cells: usize,
+    /// What they take once they are decoded.
+    memory_bytes: u64,
 }
 
 impl Load {
@@ -119,18 +126,21 @@ impl Load {
             _ => None,
         });
         self.content_bytes += cell.key.as_bytes().len() as u64 + values.sum::<u64>();
-        self.memory_bytes += cell_bytes(cell.key, fresh(), cell.kept().count());
+        let Weighed { cells, memory_bytes } = self.weighed;
+        let memory_bytes = memory_bytes + cell_bytes(cell.key, fresh(), cell.kept().count());
         let wire_limit = limits.delta_bytes as u64;
         let memory_limit = wire_limit.saturating_mul(DECODED_SHARE);
-        let is_full = self.cells >= limits.cells_per_delta || self.memory_bytes > memory_limit;
-        self.is_over = self.cells > 0 && is_full;
+        let is_full = cells >= limits.cells_per_delta || memory_bytes > memory_limit;
+        self.is_over = cells > 0 && is_full;
         if self.is_over {
             return false;
         }
-        self.cells += 1;
-        let memory_bytes = self.memory_bytes + self.content_bytes;
-        if self.content_bytes <= wire_limit / 8 * 7 && memory_bytes <= memory_limit / 8 * 7 {
-            self.comfortable_cells = self.cells;
+        self.weighed = Weighed { cells: cells + 1, memory_bytes };
+        let all_bytes = memory_bytes + self.content_bytes;
+        let is_comfortable =
+            self.content_bytes <= wire_limit / 8 * 7 && all_bytes <= memory_limit / 8 * 7;
+        if is_comfortable || cells == 0 {
+            self.comfortable = self.weighed;
         }
         true
     }
