@@ -4,9 +4,8 @@
 //! apply them. Before a change that takes long is applied, the state before it is published as a
 //! view, so that readers never wait for it. No lock is held across a callback.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
-use std::thread::ThreadId;
 use std::time::Duration;
 
 use rejoin_crdt::document::{Acknowledgements, Document, DocumentView};
@@ -35,8 +34,9 @@ pub(crate) struct Shared {
     identity: Mutex<Identity>,
     /// Held by whoever changes the document.
     writer: Mutex<()>,
-    /// Who holds `writer`, to answer a nested transaction with an error instead of a standstill.
-    writing: Mutex<Option<ThreadId>>,
+    /// Which [thread](this_thread) holds `writer`, to answer a nested transaction with an error instead of a standstill.
+    /// Each thread has to see its own number only.
+    writing: AtomicUsize,
     document: RwLock<Document>,
     /// What makes changes durable, if anything does. Only the writer uses it.
     keeper: Mutex<Option<Keeper>>,
@@ -90,7 +90,7 @@ impl Shared {
                 given_up: Vec::new(),
             }),
             writer: Mutex::default(),
-            writing: Mutex::default(),
+            writing: AtomicUsize::new(NOBODY),
             document: RwLock::new(document),
             keeper: Mutex::new(keeper),
             acknowledged: Mutex::default(),
@@ -252,12 +252,12 @@ impl Shared {
 
     /// The right to write; `None` if this thread has it already.
     pub(crate) fn writer(&self) -> Option<WriterGuard<'_>> {
-        let me = std::thread::current().id();
-        if *lock(&self.writing) == Some(me) {
+        let me = this_thread();
+        if self.writing.load(Ordering::Relaxed) == me {
             return None;
         }
         let writer = lock(&self.writer);
-        *lock(&self.writing) = Some(me);
+        self.writing.store(me, Ordering::Relaxed);
         Some(WriterGuard { _writer: writer, writing: &self.writing })
     }
 
@@ -304,13 +304,25 @@ impl Drop for Shared {
 #[derive(Debug)]
 pub(crate) struct WriterGuard<'a> {
     _writer: MutexGuard<'a, ()>,
-    writing: &'a Mutex<Option<ThreadId>>,
+    writing: &'a AtomicUsize,
 }
 
 impl Drop for WriterGuard<'_> {
     fn drop(&mut self) {
-        *lock(self.writing) = None;
+        self.writing.store(NOBODY, Ordering::Relaxed);
     }
+}
+
+/// No thread.
+const NOBODY: usize = 0;
+
+/// A number that no other living thread has: where a variable of its own lies. (`ThreadId` cannot be in an atomic, and
+/// asking for it counts a reference.)
+fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
 /// Takes the published view back, whatever happens.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use crate::dot::Dot;
 use crate::replica::ReplicaId;
 
@@ -11,16 +13,16 @@ const PLACES_PER_DOT: usize = 16;
 /// No dot.
 const NOBODY: u32 = u32::MAX;
 
-/// Things that have dots, which come in any order.
+/// Things that have dots, which come in any order. One of them, as most commits have, takes no allocation.
 #[derive(Debug)]
 pub(crate) struct ByDot<T> {
-    dots: Vec<Dot>,
-    things: Vec<T>,
+    dots: SmallVec<[Dot; 1]>,
+    things: SmallVec<[T; 1]>,
 }
 
 impl<T> Default for ByDot<T> {
     fn default() -> Self {
-        Self { dots: Vec::new(), things: Vec::new() }
+        Self { dots: SmallVec::new(), things: SmallVec::new() }
     }
 }
 
@@ -31,11 +33,14 @@ impl<T> ByDot<T> {
     }
 
     /// All of them, in the order of their dots; what shares a dot stays in the order in which it came.
-    pub(crate) fn in_order(self) -> impl Iterator<Item = (Dot, T)> {
+    pub(crate) fn in_order(self) -> SmallVec<[(Dot, T); 1]> {
         let dots = self.dots;
+        if dots.is_sorted() {
+            return dots.into_iter().zip(self.things).collect();
+        }
         let mut things: Vec<Option<T>> = self.things.into_iter().map(Some).collect();
         let order = order_of(&dots).into_iter();
-        order.filter_map(move |at| Some((*dots.get(at)?, things.get_mut(at)?.take()?)))
+        order.filter_map(|at| Some((*dots.get(at)?, things.get_mut(at)?.take()?))).collect()
     }
 }
 
@@ -103,7 +108,7 @@ mod tests {
             model.push((dot, at));
         }
         model.sort_by_key(|(dot, _)| *dot);
-        by_dot.in_order().eq(model)
+        by_dot.in_order().to_vec() == model
     }
 
     #[test]
