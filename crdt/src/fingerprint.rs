@@ -16,7 +16,6 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use crate::cell::CellRef;
 use crate::dot::Dot;
@@ -62,23 +61,6 @@ pub(crate) struct HashSum {
     pub(crate) count: u64,
     /// A 256-bit integer, least significant limb first.
     limbs: [u64; 4],
-}
-
-impl CellSum {
-    /// The sums of one cell; `removal_wins` as for [`live_hash`].
-    pub(crate) fn of<K: Serialize, V: Serialize>(
-        key: &K,
-        cell: CellRef<'_, V>,
-        removal_wins: bool,
-    ) -> Self {
-        let live = live_hash(HASH_KEY, key, cell, &[], removal_wins);
-        // A cell of values only, as nearly all are, is hashed once: a value stands for its dot (I1).
-        let held = match live {
-            Some(hash) if cell.cell.entries().all(Entry::is_value) => hash,
-            _ => held_hash(HELD_KEY, key, cell),
-        };
-        Self { live: live.map(HashSum::of).unwrap_or_default(), held: HashSum::of(held) }
-    }
 }
 
 impl HashSum {
@@ -138,40 +120,91 @@ const fn carrying_add(limb: u64, add: u64, carry: bool) -> (u64, bool) {
     (sum, over || over_by_carry)
 }
 
-/// The hash of what a reader can find in a cell beside the dots in `left_out`; `None` if that is nothing.
-///
-/// Where a removal wins, a tombstone beside a value decides whether the value shows, and it is never collected
-/// there: so it belongs to what readers find.
-pub(crate) fn live_hash<K: Serialize, V: Serialize>(
-    hash_key: &[u8; blake3::KEY_LEN],
-    key: &K,
-    cell: CellRef<'_, V>,
-    left_out: &[Dot],
-    removal_wins: bool,
-) -> Option<blake3::Hash> {
-    let is_live = |(dot, entry): &(Dot, &Entry<V>)| !entry.is_removal() && !left_out.contains(dot);
-    cell.entries().find(is_live)?;
-    let counts = |item: &(Dot, &Entry<V>)| is_live(item) || (removal_wins && item.1.is_tombstone());
-    let reset = cell.cell.merged_reset();
-    let mut content = Content::new();
-    put(&mut content, key);
-    for (dot, entry) in cell.entries().filter(counts) {
-        match entry {
-            Entry::Value { hlc, value } => {
-                let hlc = if planted(Bug::FingerprintWithoutStamp) { &Hlc::ZERO } else { hlc };
-                put(&mut content, &(0_u8, dot, hlc, value));
-            }
-            Entry::Slot(slot) => {
-                let epoch = if planted(Bug::FingerprintWithoutEpoch) { 0 } else { slot.epoch };
-                let remainder = slot.remainder(dot.seq, reset.of(dot.replica));
-                put(&mut content, &(1_u8, dot, epoch, remainder));
-            }
-            Entry::Row(row) => put(&mut content, &(2_u8, dot, row)),
-            Entry::Tombstone(_) => put(&mut content, &(3_u8, dot)),
-            Entry::Reset(_) => {}
-        }
+/// Hashes cells one after another. What is hashed of a cell is put together first, always in the same place: it is
+/// short, and what is hashed at once is hashed faster.
+#[derive(Debug, Default)]
+pub(crate) struct CellHasher {
+    content: Vec<u8>,
+}
+
+impl CellHasher {
+    /// The sums of one cell; `removal_wins` as for [`Self::live`].
+    pub(crate) fn sum<K: Serialize, V: Serialize>(
+        &mut self,
+        key: &K,
+        cell: CellRef<'_, V>,
+        removal_wins: bool,
+    ) -> CellSum {
+        let live = self.live(HASH_KEY, key, cell, &[], removal_wins);
+        // A cell of values only, as nearly all are, is hashed once: a value stands for its dot (I1).
+        let held = match live {
+            Some(hash) if cell.cell.entries().all(Entry::is_value) => hash,
+            _ => self.held(HELD_KEY, key, cell),
+        };
+        CellSum { live: live.map(HashSum::of).unwrap_or_default(), held: HashSum::of(held) }
     }
-    Some(blake3::keyed_hash(hash_key, &content))
+
+    /// The hash of what a reader can find in a cell beside the dots in `left_out`; `None` if that is nothing.
+    ///
+    /// Where a removal wins, a tombstone beside a value decides whether the value shows, and it is never collected
+    /// there: so it belongs to what readers find.
+    pub(crate) fn live<K: Serialize, V: Serialize>(
+        &mut self,
+        hash_key: &[u8; blake3::KEY_LEN],
+        key: &K,
+        cell: CellRef<'_, V>,
+        left_out: &[Dot],
+        removal_wins: bool,
+    ) -> Option<blake3::Hash> {
+        let is_live =
+            |(dot, entry): &(Dot, &Entry<V>)| !entry.is_removal() && !left_out.contains(dot);
+        cell.entries().find(is_live)?;
+        let counts =
+            |item: &(Dot, &Entry<V>)| is_live(item) || (removal_wins && item.1.is_tombstone());
+        let reset = cell.cell.merged_reset();
+        self.begin(key);
+        for (dot, entry) in cell.entries().filter(counts) {
+            match entry {
+                Entry::Value { hlc, value } => {
+                    let hlc = if planted(Bug::FingerprintWithoutStamp) { &Hlc::ZERO } else { hlc };
+                    self.put(&(0_u8, dot, hlc, value));
+                }
+                Entry::Slot(slot) => {
+                    let epoch = if planted(Bug::FingerprintWithoutEpoch) { 0 } else { slot.epoch };
+                    let remainder = slot.remainder(dot.seq, reset.of(dot.replica));
+                    self.put(&(1_u8, dot, epoch, remainder));
+                }
+                Entry::Row(row) => self.put(&(2_u8, dot, row)),
+                Entry::Tombstone(_) => self.put(&(3_u8, dot)),
+                Entry::Reset(_) => {}
+            }
+        }
+        Some(blake3::keyed_hash(hash_key, &self.content))
+    }
+
+    /// The hash of the dots in a cell.
+    pub(crate) fn held<K: Serialize, V>(
+        &mut self,
+        hash_key: &[u8; blake3::KEY_LEN],
+        key: &K,
+        cell: CellRef<'_, V>,
+    ) -> blake3::Hash {
+        self.begin(key);
+        cell.entries().for_each(|(dot, _)| self.put(&dot));
+        blake3::keyed_hash(hash_key, &self.content)
+    }
+
+    fn begin(&mut self, key: &impl Serialize) {
+        self.content.clear();
+        self.put(key);
+    }
+
+    /// Appends the MessagePack form of `part`, which delimits itself.
+    fn put(&mut self, part: &impl Serialize) {
+        // A key or value that cannot be serialised contributes what came before the error: the same at
+        // every replica, since serialisation is a function of the value.
+        let _ = rmp_serde::encode::write(&mut self.content, part);
+    }
 }
 
 /// The first 16 bytes of a hash.
@@ -179,26 +212,4 @@ pub(crate) fn short(hash: &blake3::Hash) -> [u8; 16] {
     let mut short = [0; 16];
     short.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
     short
-}
-
-/// The hash of the dots in a cell.
-pub(crate) fn held_hash<K: Serialize, V>(
-    hash_key: &[u8; blake3::KEY_LEN],
-    key: &K,
-    cell: CellRef<'_, V>,
-) -> blake3::Hash {
-    let mut content = Content::new();
-    put(&mut content, key);
-    cell.entries().for_each(|(dot, _)| put(&mut content, &dot));
-    blake3::keyed_hash(hash_key, &content)
-}
-
-/// What is hashed of a cell, put together first: most cells fit into the few blocks that are hashed at once.
-type Content = SmallVec<[u8; 256]>;
-
-/// Appends the MessagePack form of `part`, which delimits itself.
-fn put(content: &mut Content, part: &impl Serialize) {
-    // A key or value that cannot be serialised contributes what came before the error: the same at
-    // every replica, since serialisation is a function of the value.
-    let _ = rmp_serde::encode::write(content, part);
 }

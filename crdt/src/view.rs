@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::cell::{Cell, CellRef};
 use crate::context::Context;
 use crate::entry::Entry;
-use crate::fingerprint::{CellSum, Fingerprint, held_hash, short};
+use crate::fingerprint::{CellHasher, CellSum, Fingerprint, short};
 use crate::ordered_map::{Aggregate, Entries, OrderedMap};
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
@@ -142,7 +142,8 @@ impl<K: CellKey, V: CellValue> View<K, V> {
         range: &KeyRange<K>,
         hash_key: &'a [u8; 32],
     ) -> impl Iterator<Item = (&'a K, [u8; 16])> + use<'a, K, V> {
-        self.range(range).map(|(key, cell)| (key, short(&held_hash(hash_key, key, cell))))
+        let mut hasher = CellHasher::default();
+        self.range(range).map(move |(key, cell)| (key, short(&hasher.held(hash_key, key, cell))))
     }
 
     pub(crate) fn sum(&self, range: &KeyRange<K>) -> CellSum {
@@ -154,10 +155,10 @@ impl<K: CellKey, V: CellValue> View<K, V> {
     pub(crate) fn measure(&self, cells: Entries<'_, K, Cell<V>>) -> CellSum {
         let values = cells.clone().flat_map(|(_, cell)| cell.entries()).filter_map(Entry::value);
         values.for_each(self.types.read_ahead);
-        let mut sum = CellSum::default();
+        let (mut sum, mut hasher) = (CellSum::default(), CellHasher::default());
         for (key, cell) in cells {
             let removal_wins = (self.types.removal_wins)(key);
-            sum.add(&CellSum::of(key, self.reader(cell), removal_wins));
+            sum.add(&hasher.sum(key, self.reader(cell), removal_wins));
         }
         sum
     }

@@ -12,7 +12,7 @@ use crate::coverage::Coverage;
 use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::Dot;
-use crate::fingerprint::{Fingerprint, HASH_KEY, HashSum, live_hash, short};
+use crate::fingerprint::{CellHasher, Fingerprint, HASH_KEY, HashSum, short};
 use crate::range::KeyRange;
 use crate::version_vector::VersionVector;
 use crate::view::{CellKey, CellValue};
@@ -44,11 +44,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// are known to have forked.
     pub fn audited(&self, range: &KeyRange<K>) -> (u64, Fingerprint) {
         let mut sum = self.view.sum(range).live;
-        let left_out = self.forked_dots();
+        let (left_out, mut hasher) = (self.forked_dots(), CellHasher::default());
         for key in self.keys_of_dots(&left_out).iter().filter(|key| range.contains(key)) {
             let Some(cell) = self.view.cell(key) else { continue };
             let wins = (self.view.types.removal_wins)(key);
-            let hash = |left_out| live_hash(HASH_KEY, key, cell, left_out, wins).map(HashSum::of);
+            let mut hash =
+                |left_out| hasher.live(HASH_KEY, key, cell, left_out, wins).map(HashSum::of);
             sum.subtract(&hash(&[]).unwrap_or_default());
             sum.add(&hash(&left_out).unwrap_or_default());
         }
@@ -62,10 +63,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         range: &KeyRange<K>,
         hash_key: &'a [u8; 32],
     ) -> impl Iterator<Item = (&'a K, [u8; 16])> + use<'a, K, V> {
-        let left_out = self.forked_dots();
+        let (left_out, mut hasher) = (self.forked_dots(), CellHasher::default());
         self.view.range(range).filter_map(move |(key, cell)| {
             let wins = (self.view.types.removal_wins)(key);
-            Some((key, short(&live_hash(hash_key, key, cell, &left_out, wins)?)))
+            Some((key, short(&hasher.live(hash_key, key, cell, &left_out, wins)?)))
         })
     }
 
