@@ -285,9 +285,6 @@ impl Replica {
     ) -> Result<Committed<T>, TransactError<E>> {
         let mut writer = self.shared.writer().ok_or(TransactError::Nested)?;
         let replica = self.shared.draw_identity();
-        if let Some((lives, limit)) = self.crowd_before(replica) {
-            return Err(TransactError::TooManyLives { lives, limit });
-        }
         let now_ms = self.shared.now_ms();
         let skipped = self.shared.keep(|keeper| keeper.skip(&self.shared.document()))?;
         if let Some(skipped) = skipped {
@@ -300,6 +297,9 @@ impl Replica {
         let hlc = self.shared.change(0, |document| document.tick(now_ms));
         let (staged, value) = {
             let document = self.shared.document();
+            if let Some((lives, limit)) = crowd_before(replica, &document) {
+                return Err(TransactError::TooManyLives { lives, limit });
+            }
             let mut tx = document.transaction(replica, hlc);
             let value = change(&mut tx).map_err(TransactError::Aborted)?;
             (tx.finish()?, value)
@@ -326,20 +326,6 @@ impl Replica {
             self.shared.announce(Origin::Local);
         }
         Ok(committed)
-    }
-
-    /// The lives that have written and how many can, if there are so many that `life` may not begin to. A
-    /// context that cannot name all lives would end every session, and not only for the newest.
-    fn crowd_before(&self, life: ReplicaId) -> Option<(usize, usize)> {
-        let document = self.shared.document();
-        if document.store().last_seq(life) > 0 || planted(Bug::LivesUnbounded) {
-            return None;
-        }
-        let limit = document.limits().version_vector_entries;
-        let full = KeyRange::full();
-        let segments = document.store().view().context().segments_in(&full);
-        let lives = segments.map(|(_, vector)| vector.len()).max().unwrap_or(0);
-        (lives >= limit - limit / 10).then_some((lives, limit))
     }
 
     /// A consistent view of everything. It never changes and blocks nobody. A long change is not waited
@@ -557,8 +543,8 @@ impl Replica {
     /// The state of this replica in a few numbers.
     pub fn status(&self) -> Status {
         let replica = self.shared.claimed_identity();
-        let crowded = self.crowd_before(ReplicaId::from_u128(0)).is_some();
         let document = self.shared.document();
+        let crowded = crowd_before(ReplicaId::from_u128(0), &document).is_some();
         let cells = document.store().view();
         Status {
             replica,
@@ -576,4 +562,17 @@ impl Replica {
             given_up: self.shared.given_up(),
         }
     }
+}
+
+/// The lives that have written and how many can, if there are so many that `life` may not begin to. A
+/// context that cannot name all lives would end every session, and not only for the newest.
+fn crowd_before(life: ReplicaId, document: &Document) -> Option<(usize, usize)> {
+    if document.store().last_seq(life) > 0 || planted(Bug::LivesUnbounded) {
+        return None;
+    }
+    let limit = document.limits().version_vector_entries;
+    let full = KeyRange::full();
+    let segments = document.store().view().context().segments_in(&full);
+    let lives = segments.map(|(_, vector)| vector.len()).max().unwrap_or(0);
+    (lives >= limit - limit / 10).then_some((lives, limit))
 }

@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     writing: AtomicUsize,
     document: RwLock<Document>,
     /// What makes changes durable, if anything does. Only the writer uses it.
-    keeper: Mutex<Option<Keeper>>,
+    keeper: Option<Mutex<Keeper>>,
     /// What members were heard to have durably.
     acknowledged: Mutex<Acknowledgements>,
     /// The state before a long change that is being applied.
@@ -92,7 +92,7 @@ impl Shared {
             writer: Mutex::default(),
             writing: AtomicUsize::new(NOBODY),
             document: RwLock::new(document),
-            keeper: Mutex::new(keeper),
+            keeper: keeper.map(Mutex::new),
             acknowledged: Mutex::default(),
             published: Mutex::default(),
             is_read: AtomicBool::new(false),
@@ -110,15 +110,15 @@ impl Shared {
         &self,
         keep: impl FnOnce(&mut Keeper) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        match &mut *lock(&self.keeper) {
-            Some(keeper) => keep(keeper),
+        match &self.keeper {
+            Some(keeper) => keep(&mut lock(keeper)),
             None => Ok(T::default()),
         }
     }
 
     /// How the state was found at the open; `None` if it lives in memory only.
     pub(crate) fn recovery(&self) -> Option<Recovery> {
-        lock(&self.keeper).as_ref().map(Keeper::recovery)
+        self.keeper.as_ref().map(|keeper| lock(keeper).recovery())
     }
 
     pub(crate) fn acknowledgements(&self) -> Acknowledgements {
@@ -157,9 +157,9 @@ impl Shared {
 
     /// The id of this life, claimed from now on.
     pub(crate) fn claim_identity(&self) -> ReplicaId {
-        let replica = self.draw_identity();
-        lock(&self.identity).is_claimed = true;
-        replica
+        let mut identity = lock(&self.identity);
+        identity.is_claimed = true;
+        *identity.drawn.get_or_insert_with(|| self.env.new_replica_id())
     }
 
     /// The id that this life has or will have.
