@@ -17,7 +17,8 @@ const NOBODY: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct ByDot<T> {
     dots: SmallVec<[Dot; 1]>,
-    things: SmallVec<[T; 1]>,
+    /// Each until it is taken out.
+    things: SmallVec<[Option<T>; 1]>,
 }
 
 impl<T> Default for ByDot<T> {
@@ -29,25 +30,27 @@ impl<T> Default for ByDot<T> {
 impl<T> ByDot<T> {
     pub(crate) fn push(&mut self, dot: Dot, thing: T) {
         self.dots.push(dot);
-        self.things.push(thing);
+        self.things.push(Some(thing));
     }
 
     /// All of them, in the order of their dots; what shares a dot stays in the order in which it came.
-    pub(crate) fn in_order(self) -> SmallVec<[(Dot, T); 1]> {
-        let dots = self.dots;
-        if dots.is_sorted() {
-            return dots.into_iter().zip(self.things).collect();
-        }
-        let mut things: Vec<Option<T>> = self.things.into_iter().map(Some).collect();
-        let order = order_of(&dots).into_iter();
-        order.filter_map(|at| Some((*dots.get(at)?, things.get_mut(at)?.take()?))).collect()
+    pub(crate) fn in_order(self) -> impl Iterator<Item = (Dot, T)> {
+        let Self { dots, mut things } = self;
+        let order = (!dots.is_sorted()).then(|| order_of(&dots));
+        (0..dots.len()).filter_map(move |place| {
+            let at = order.as_ref().map_or(Some(place), |order| order.get(place).copied())?;
+            Some((*dots.get(at)?, things.get_mut(at)?.take()?))
+        })
     }
 }
 
 /// The positions of these dots, in the order of the dots; of equal ones the first comes first.
 pub(crate) fn order_of(dots: &[Dot]) -> Vec<usize> {
-    if dots.is_sorted() {
-        return (0..dots.len()).collect();
+    let seq = |at: usize| dots.get(at).map_or(0, |dot| dot.seq);
+    let mut replica = dots.iter().map(|dot| dot.replica);
+    let first = replica.next();
+    if replica.all(|other| Some(other) == first) {
+        return in_order((0..dots.len()).collect(), seq);
     }
     let mut replicas: BTreeMap<ReplicaId, Vec<usize>> = BTreeMap::new();
     // Mostly the next dot is of the same replica.
@@ -57,7 +60,6 @@ pub(crate) fn order_of(dots: &[Dot]) -> Vec<usize> {
         let same = || rest.next_if(|(_, dot)| dot.replica == *replica).map(|(at, _)| at);
         of_replica.extend(std::iter::from_fn(same));
     }
-    let seq = |at: usize| dots.get(at).map_or(0, |dot| dot.seq);
     replicas.into_values().flat_map(|positions| in_order(positions, seq)).collect()
 }
 
@@ -108,7 +110,7 @@ mod tests {
             model.push((dot, at));
         }
         model.sort_by_key(|(dot, _)| *dot);
-        by_dot.in_order().to_vec() == model
+        by_dot.in_order().eq(model)
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl<K> Default for Index<K> {
 impl<K: PartialEq> Index<K> {
     /// Adds the rows of dots that came alive in one commit.
     pub(crate) fn add(&mut self, born: ByDot<K>) {
-        let mut born = born.in_order().into_iter().peekable();
+        let mut born = born.in_order().peekable();
         while let Some(&(Dot { replica, seq }, _)) = born.peek() {
             let number = place(seq).0;
             let is_of_run = |dot: Dot| dot.replica == replica && place(dot.seq).0 == number;

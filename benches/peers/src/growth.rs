@@ -93,7 +93,7 @@ pub(crate) const SERIES: &[Series] = &[
         about: "Keys are loaded in no order, 10 000 per transaction. The commit overwrites one key; reads \
                 are of keys in no order. \"One key\" and \"1 %\" are overwritten in one of two equal \
                 replicas, and the other one gets them in the session that both have. Both are read in between: \
-                where somebody reads, a change of more than 256 keys is applied beside a view, so that nobody \
+                where somebody reads, a change of more than 2 000 keys is applied beside a view, so that nobody \
                 has to wait, and copies what it touches of the tree.",
         unit: "keys",
         full: &[10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000],
