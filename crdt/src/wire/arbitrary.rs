@@ -53,6 +53,21 @@ impl Random {
         self.below(len as u64) as usize
     }
 
+    /// These bytes with up to four changed, added or taken out.
+    pub(super) fn mutated(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.below(4) {
+            let at = self.index(bytes.len());
+            match self.below(4) {
+                0 => bytes[at] = self.number() as u8,
+                1 => bytes.insert(at, self.number() as u8),
+                2 => drop(bytes.remove(at)),
+                _ => bytes[at] ^= 1 << self.below(8),
+            }
+        }
+        bytes
+    }
+
     fn chance(&mut self, one_in: u64) -> bool {
         self.below(one_in) == 0
     }

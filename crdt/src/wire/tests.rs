@@ -121,16 +121,7 @@ fn two_hundred_thousand_mutations_do_no_harm() {
         let random = &mut Random::new(seed);
         let original = encode_delta(&delta(random));
         for _ in 0..500 {
-            let mut bytes = original.clone();
-            for _ in 0..=random.below(4) {
-                let at = random.index(bytes.len());
-                match random.below(4) {
-                    0 => bytes[at] = random.number() as u8,
-                    1 => bytes.insert(at, random.number() as u8),
-                    2 => drop(bytes.remove(at)),
-                    _ => bytes[at] ^= 1 << random.below(8),
-                }
-            }
+            let bytes = random.mutated(&original);
             assert!(is_refused_or_canonical(&bytes), "seed {seed}: {bytes:02x?}");
         }
     }

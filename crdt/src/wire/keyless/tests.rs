@@ -307,16 +307,7 @@ fn a_hundred_thousand_mutations_of_deltas_without_keys_do_no_harm() {
             assert!(decode_keyless(&original[..len], &Limits::default()).is_err());
         }
         for _ in 0..500 {
-            let mut bytes = original.clone();
-            for _ in 0..=random.below(4) {
-                let at = random.index(bytes.len());
-                match random.below(4) {
-                    0 => bytes[at] = random.number() as u8,
-                    1 => bytes.insert(at, random.number() as u8),
-                    2 => drop(bytes.remove(at)),
-                    _ => bytes[at] ^= 1 << random.below(8),
-                }
-            }
+            let bytes = random.mutated(&original);
             assert!(is_refused_or_canonical(&bytes), "seed {seed}: {bytes:02x?}");
         }
     }
