@@ -92,7 +92,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<bool> {
     ensure!(
         options.node_binary.is_file(),
-        "there is no program {}: build it with `cargo build --release --bin rejoin`, or run \
+        "there is no program {}: build it with `cargo build --release -p rejoin-node`, or run \
          `cargo xtask demo`, which does",
         options.node_binary.display()
     );

@@ -17,6 +17,7 @@ mod export;
 mod import;
 mod members;
 mod page;
+mod readme;
 mod refusal;
 mod second;
 mod stop;
