@@ -6,8 +6,8 @@ use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
 use rejoin_crdt::wire::{self, Extract};
 use rejoin_crdt::{
-    Authority, Context, Coverage, Delta, Dot, Hlc, KeyRange, Limits, Part, RangeTombstone,
-    ReplicaId, Store, Transaction, VersionVector,
+    Authority, Context, Coverage, Delta, Dot, Hlc, JoinError, KeyRange, Limits, Part,
+    RangeTombstone, ReplicaId, Store, Transaction, VersionVector,
 };
 
 const A: ReplicaId = ReplicaId::from_u128(1);
@@ -132,4 +132,36 @@ fn deletions_that_begin_at_one_place_stay_together_and_later_ones_wait() {
     assert_eq!(fitted.reach.at(&key(4)).seq(A), 4);
     assert_eq!(fitted.reach.at(&key(5)).seq(A), 0);
     assert!(wire::fit(delta(all), &small(enough / 6)).is_err());
+}
+
+/// In a catch-up, a dot that stands in a cell of the first round comes again, for another key, in a second one of so
+/// many cells: few dots are looked up in the index, for many there is a walk along it.
+fn a_dot_comes_again_beside(cells: u32, contiguous: bool) {
+    let mut from = Store::new();
+    write(&mut from, (0..100 + cells).filter(|n| contiguous || n % 2 == 0), 1);
+    let from_first = from.delta_in(&Context::default(), &KeyRange::new(None, Some(key(100))));
+    let second = from.delta_in(&Context::default(), &KeyRange::new(Some(key(100)), None));
+    let authorise = |delta: Delta<Key, Value>| {
+        delta.validate(&Limits::default()).unwrap().authorise(&Authority::Full).unwrap()
+    };
+    let repeated = from_first.parts[0].cells[7].fresh[0].0;
+    let mut to = Store::new();
+    to.join(authorise(from_first), None).unwrap();
+    let before = to.view().context().clone();
+    let mut lie = second.clone();
+    let middle = lie.cell_count() / 2;
+    lie.parts[0].cells[middle].fresh[0].0 = repeated;
+    let refused = to.join(authorise(lie), None).unwrap_err();
+    assert_eq!(refused, JoinError::RepeatedDot { replica: A, seq: repeated.seq });
+    assert_eq!(*to.view().context(), before, "nothing was changed");
+    to.join(authorise(second), None).unwrap();
+    assert_equal(&from, &to);
+}
+
+#[test]
+fn a_dot_that_stands_in_another_cell_is_refused_in_small_deltas_and_in_large_ones() {
+    for cells in [10, 1_023, 1_024, 5_000] {
+        a_dot_comes_again_beside(cells, true);
+        a_dot_comes_again_beside(cells, false);
+    }
 }
