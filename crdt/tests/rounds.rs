@@ -1,6 +1,10 @@
 //! Differences that are larger than one delta may be travel in rounds, and each brings what it can.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it does not expect"
+)]
 
 use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
