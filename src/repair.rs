@@ -71,18 +71,21 @@ impl Replica {
         scrubbed
     }
 
-    /// Takes what stands in damaged ranges for true, and returns how many there were: an operator's last way out.
-    /// While any other replica has what was damaged, an audit brings it back; a replica on disk reads it from
-    /// its log when it is opened again. This is for what nobody else will bring
-    /// back. From now on damaged values cannot be told from others; if somebody does come with the right ones,
-    /// both are reported as a fork.
+    /// Takes what stands here for true, in damaged ranges too, and returns how many of those there were: an operator's
+    /// last way out. While any other replica has what was damaged, an audit brings it back; a replica on disk reads it
+    /// from its log when it is opened again. This is for what nobody else will bring back, and for a replica that is
+    /// [suspect](crate::Status::suspect) because of a peer that is gone. From now on damaged values cannot be told
+    /// from others; if somebody does come with the right ones, both are reported as a fork.
     ///
     /// # Errors
     /// Inside a transaction of the same replica; nothing was changed.
     pub fn release_quarantine(&self) -> Result<usize, KeepError> {
         let writer = self.shared.writer().ok_or(KeepError::Nested)?;
-        let ranges = self.shared.document().store().quarantine().len();
-        if ranges > 0 {
+        let (ranges, is_suspect) = {
+            let document = self.shared.document();
+            (document.store().quarantine().len(), document.store().is_suspect())
+        };
+        if is_suspect {
             self.shared.change(usize::MAX, Document::release_quarantine);
         }
         drop(writer);
@@ -132,5 +135,19 @@ impl Replica {
             let _ = self.checkpoint();
         }
         drop(writer);
+    }
+}
+
+#[cfg(all(test, feature = "env"))]
+mod tests {
+    use crate::Replica;
+
+    #[test]
+    fn an_operator_can_end_a_suspicion_that_no_peer_ends() {
+        let db = Replica::in_memory();
+        db.audited(None);
+        assert!(db.status().suspect);
+        assert_eq!(db.release_quarantine().unwrap(), 0);
+        assert!(!db.status().suspect);
     }
 }

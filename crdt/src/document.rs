@@ -317,7 +317,7 @@ impl Document {
         self.store.scrub(from, most)
     }
 
-    /// Takes what stands in damaged ranges for true; see [`Store::release_quarantine`].
+    /// Takes what stands here for true, in damaged ranges too; see [`Store::release_quarantine`].
     pub fn release_quarantine(&mut self) {
         let repaired = self.store.release_quarantine();
         self.index(&repaired.commit);

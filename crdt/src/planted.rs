@@ -82,6 +82,8 @@ pub enum Bug {
     DamageTrusted,
     /// What lies in quarantine is sent like everything else.
     QuarantineTold,
+    /// Who knows of damage here compares before it is mended, and the peer doubts itself.
+    DamageCompared,
     /// A repair takes what the other side does not hold for removed.
     AuditRemovesWhatIsMissing,
     /// A repair writes what was lost again, under a new dot.
@@ -169,7 +171,7 @@ impl Bug {
 
     /// The planted bugs that need whole replicas to be noticed: members, backups, liars, failing memory,
     /// bounds, and documents large enough for a sketch.
-    pub const REPLICA: [Self; 9] = [
+    pub const REPLICA: [Self; 10] = [
         Self::StabilityOfThoseHeardOnly,
         Self::MemberOnlyWrittenByGuest,
         Self::RemovalsKept,
@@ -178,6 +180,7 @@ impl Bug {
         Self::KnownDotsReplaced,
         Self::DamageTrusted,
         Self::QuarantineTold,
+        Self::DamageCompared,
         Self::SketchHalfRead,
     ];
 

@@ -87,6 +87,8 @@ fn a_damaged_value_is_set_apart_and_brought_back_and_nobody_is_accused_of_a_fork
         site.store.verify(site.id).unwrap();
         let end = net.end(link, side);
         assert_eq!(end.count(|event| matches!(event, Event::Forked { .. })), 0);
+        let is_accusation = |event: &Event| matches!(event, Event::AuditMismatch { .. });
+        assert_eq!(end.count(is_accusation), 0, "the damage is known to be on one side");
     }
     assert_eq!(net.end(link, 0).count(|event| matches!(event, Event::Repaired { .. })), 1);
 }
@@ -239,6 +241,32 @@ fn a_peer_that_takes_no_part_is_believed_by_its_fingerprint() {
     });
     net.advance(1_000);
     assert!(net.sites[0].store.quarantine().is_empty());
+}
+
+#[test]
+fn of_two_who_are_damaged_neither_takes_the_silence_of_the_other_for_a_removal() {
+    let mut net = pair_with_removals();
+    let healthy = damaged(&net.sites[1].store, |_| {});
+    let removal =
+        net.sites[1].store.view().cell(&register(31)).unwrap().entries().next().unwrap().0;
+    net.sites[1].store.audited(&KeyRange::full());
+    // In one leaf, so that neither says anything of what the other has damaged.
+    net.sites[0].store.damage_dots(&register(31), |seq| seq - 1);
+    damage(&mut net.sites[1], 30);
+    for site in &mut net.sites {
+        assert_eq!(scrub(site), 1);
+        assert!(site.store.is_quarantined(&register(31)));
+    }
+    net.connect(0, 1);
+    net.advance(100_000);
+    assert!(!net.sites[0].store.horizon().contains(removal));
+    assert!(net.sites.iter().all(|site| site.store.is_quarantined(&register(31))));
+    // Whoever is not damaged mends both.
+    net.sites.push(Site { store: healthy, ..Site::new(3) });
+    net.connect(1, 2);
+    net.advance(200_000);
+    net.assert_converged_after_damage();
+    assert!(!net.sites[0].store.horizon().contains(removal));
 }
 
 #[test]

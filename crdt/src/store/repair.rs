@@ -109,8 +109,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         Ok(self.repair_checked(&cells, forks.as_ref()))
     }
 
-    /// Ends the [quarantine](Self::quarantine) without anybody else: what stands in the damaged ranges is taken
-    /// for true, as far as the index knows of it.
+    /// Ends the [quarantine](Self::quarantine), and the suspicion, without anybody else: what stands in the damaged
+    /// ranges is taken for true, as far as the index knows of it.
     pub fn release_quarantine(&mut self) -> Repaired<K, V> {
         let cells = self.quarantine.iter().flat_map(|range| self.view.range(range));
         let keys: BTreeSet<K> = cells.map(|(key, _)| key.clone()).collect();

@@ -88,17 +88,21 @@ impl Session {
             return;
         }
         let own = store.view().context();
-        let asks = self.audit.is_due(self.now_ms)
+        let is_due = self.audit.is_due(self.now_ms)
             && !self.audit.is_asked
             && self.knowledge.is_in_sync(own);
+        let asks = is_due && !self.mends(store);
         let answers = std::mem::take(&mut self.audit.owes_answer);
+        if is_due && !asks {
+            self.put_off_audit();
+        }
         if answers || asks {
             if !answers {
                 // Also if the answer brings nothing to compare: else the same question would follow at once.
                 self.put_off_audit();
             }
             self.audit.is_asked = !answers;
-            let fingerprint = Some(root_fingerprint(store));
+            let fingerprint = self.proof(store);
             let context = self.knowledge.tell(own);
             let current = Current { id: 0, wants_answer: !answers, context, fingerprint };
             self.outbox.message(&Message::Current(current));
@@ -121,19 +125,26 @@ impl Session {
             self.repairing.keep(store.view().context(), peer);
             return;
         }
-        let own = root_fingerprint(store);
         self.put_off_audit();
+        if self.mends(store) {
+            return;
+        }
+        let own = root_fingerprint(store);
         if own == peer {
             self.audit.last_equal_ms = Some(self.now_ms);
             self.repairing.agree();
-            if !self.mends(store) {
-                self.event(Event::Equal { fingerprint: own });
-            }
+            self.event(Event::Equal { fingerprint: own });
         } else {
             self.audit.mismatches += 1;
             self.event(Event::AuditMismatch { own, peer });
             self.repairing.differ(own, peer);
         }
+    }
+
+    /// What the peer may compare with; nothing while damage is known here that it has not helped to mend: it
+    /// could only find a difference, and would have to doubt itself.
+    pub(super) fn proof(&self, store: &Store) -> Option<Fingerprint> {
+        self.unmended(store).is_none().then(|| root_fingerprint(store))
     }
 
     /// Lets the audit time pass before the next question.

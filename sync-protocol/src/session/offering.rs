@@ -20,9 +20,7 @@ use rejoin_crdt::Limits;
 
 use super::Session;
 use super::descent::{Compared, Descent};
-use crate::document::{
-    Context, Extract, Key, KeyRange, PlaceTooLarge, Store, extract, fit, root_fingerprint,
-};
+use crate::document::{Context, Extract, Key, KeyRange, PlaceTooLarge, Store, extract, fit};
 use crate::error::SessionError;
 use crate::message::Message;
 use crate::offer::{CellHash, exchange_key, put_items};
@@ -107,7 +105,7 @@ impl Session {
                 return Ok(None);
             }
         }
-        let fingerprint = || is_audit.then(|| root_fingerprint(store));
+        let fingerprint = || is_audit.then(|| self.proof(store)).flatten();
         let extract = |limits: &_| extract(store, base, limits, fingerprint);
         Ok(of_size(most_bytes, &limits, extract)?)
     }

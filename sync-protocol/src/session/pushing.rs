@@ -11,9 +11,7 @@ use rejoin_crdt::{ReplicaId, Seq, VersionVector};
 
 use super::Session;
 use super::repairing::REPAIRS;
-use crate::document::{
-    Context, Extract, KeyRange, Store, encode_keyless_after, extract, root_fingerprint,
-};
+use crate::document::{Context, Extract, KeyRange, Store, encode_keyless_after, extract};
 use crate::error::SessionError;
 use crate::message::{Current, Message};
 use crate::output::Origin;
@@ -206,7 +204,7 @@ impl Session {
             return Ok(());
         }
         let is_audit = self.audit.is_due(self.now_ms);
-        let fingerprint = || is_audit.then(|| root_fingerprint(store));
+        let fingerprint = || is_audit.then(|| self.proof(store)).flatten();
         let Some(extract) = extract(store, &base, &peer.limits, fingerprint)? else {
             return Ok(());
         };
@@ -276,7 +274,7 @@ impl Session {
         let fingerprint = std::mem::take(&mut self.pushing.ack_fingerprint);
         let is_ack_due = std::mem::take(&mut self.pushing.ack_due) || tell;
         if fingerprint || (is_ack_due && !self.knowledge.has_shown(own)) {
-            let fingerprint = fingerprint.then(|| root_fingerprint(store));
+            let fingerprint = fingerprint.then(|| self.proof(store)).flatten();
             let context = self.knowledge.tell(own);
             // Others read two elements always.
             let fingerprint = (fingerprint.is_some() || !self.refers()).then_some(fingerprint);

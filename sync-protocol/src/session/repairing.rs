@@ -6,9 +6,9 @@
 //! the one that probes. Each judges what it held when it spoke and what it was told, by the same rule
 //! (`Store::repair`), so both come to the same. Whoever probes compares again at once.
 //!
-//! Who knows of [damage](rejoin_crdt::Store::scrub) in its own cells probes, too, once the fingerprints are
-//! equal: these leave tombstones out. It offers one damaged range after another by hashes that the other side
-//! has none of, so that this one asks for all of its cells, and testifies in return.
+//! Who knows of [damage](rejoin_crdt::Store::scrub) in its own cells compares nothing before it is mended: the peer
+//! would find a difference that it has no part in. It probes, one damaged range after another, by hashes that the
+//! other side has none of, so that this one asks for all of its cells, tombstones included, and testifies in return.
 //!
 //! What must always hold:
 //!
@@ -154,21 +154,26 @@ impl Session {
         self.repairing.probing = Some(Probing { nonce, descent, mends, asked, told: None });
     }
 
-    /// Both sides were found equal; whether there is damage here that this says nothing of. It is mended now.
+    /// Both sides have the same context; whether there is damage here that the peer can mend. It is mended now.
     pub(super) fn mends(&mut self, store: &Store) -> bool {
-        let damaged = store.quarantine();
-        if damaged.is_empty() {
+        if store.quarantine().is_empty() {
             self.repairing.mended.clear();
         }
-        if self.repairing.is_declined || !self.can_repair() {
-            return false;
+        self.repairing.to_mend = self.unmended(store);
+        self.repairing.to_mend.is_some()
+    }
+
+    /// A range that is damaged here, and that the peer has not told of yet.
+    pub(super) fn unmended(&self, store: &Store) -> Option<KeyRange> {
+        let damaged = store.quarantine();
+        let takes_part = self.can_repair() && !self.repairing.is_declined;
+        if damaged.is_empty() || !takes_part || planted(Bug::DamageCompared) {
+            return None;
         }
-        let mended = &self.repairing.mended;
-        let left = mended.iter().fold(damaged.to_vec(), |left, mended| {
+        let left = self.repairing.mended.iter().fold(damaged.to_vec(), |left, mended| {
             left.iter().flat_map(|range| range.without(mended)).collect()
         });
-        self.repairing.to_mend = left.into_iter().next();
-        self.repairing.to_mend.is_some()
+        left.into_iter().next()
     }
 
     fn can_repair(&self) -> bool {
@@ -324,14 +329,16 @@ impl Session {
         }
         let has_moved = cells.as_delta().reach() != *store.view().context();
         let has_moved = has_moved && !planted(Bug::RepairAfterContextsMoved);
+        // What is damaged here, too, this side cannot tell of; and its silence would pass for a removal.
+        let knows = role == Role::Probing || !keys.iter().any(|key| store.is_quarantined(key));
         match role {
-            Role::Checking if has_moved => {
+            Role::Checking if has_moved || !knows => {
                 self.outbox.message(&Message::Testimony { nonce, told: None });
             }
             Role::Checking => drop(self.tell_cells(nonce, &keys, store)),
             Role::Probing => {}
         }
-        if !has_moved {
+        if !has_moved && knows {
             self.repairing.mending = probing.and_then(|probing| probing.has_heard_of(&keys));
             self.report(cells.as_delta(), store);
             self.repairing.applying = Some(role);

@@ -50,9 +50,6 @@ impl Faults {
             return self.fail(at, Symptom::Invariant.says(what));
         }
         self.machines[at].quarantine.extend(found);
-        for wire in self.wires.iter_mut().filter(|wire| wire.machines.contains(&at)) {
-            wire.is_doubtful = true;
-        }
         self.reach(Mark::ScrubFound);
         self.check(at)?;
         self.settle(at)

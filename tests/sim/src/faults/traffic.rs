@@ -82,7 +82,7 @@ impl Faults {
             match output {
                 None => return Ok(()),
                 Some(LinkOutput::Send(bytes)) => self.digest(&bytes),
-                Some(LinkOutput::Event(event)) => self.note(wire, at, event)?,
+                Some(LinkOutput::Event(event)) => self.note(at, event)?,
                 Some(LinkOutput::Close(reason)) => {
                     let is_corrupt = self.wires[wire].is_corrupt;
                     self.wires[wire].hang_up(&mut self.tally.marks);
@@ -93,14 +93,13 @@ impl Faults {
         }
     }
 
-    fn note(&mut self, wire: usize, at: usize, event: Event) -> Result<(), Failure> {
+    fn note(&mut self, at: usize, event: Event) -> Result<(), Failure> {
         match event {
             Event::Equal { .. } => self.reach(Mark::ProvedEqual),
             Event::Held { .. } => self.reach(Mark::Held),
             Event::HeldDropped { .. } => self.reach(Mark::HeldDropped),
             Event::KeysFound { .. } => self.reach(Mark::KeysFound),
             Event::KeysUnknown { .. } => self.reach(Mark::KeysUnknown),
-            Event::AuditMismatch { .. } if self.wires[wire].is_doubtful => {}
             Event::AuditMismatch { .. } => {
                 let what = "I11: a session found equal contexts and different states";
                 return self.fail(at, Symptom::Audit.says(what));
@@ -185,8 +184,6 @@ impl Faults {
                 said: self.is_on(Fault::Lie).then(Vec::new),
             }
         });
-        let is_doubtful = machines.iter().any(|at| !self.machines[*at].quarantine.is_empty());
-        self.wires[wire].is_doubtful = is_doubtful;
         self.wires[wire].ends = Some(ends);
         machines.into_iter().try_for_each(|at| self.settle(at))
     }

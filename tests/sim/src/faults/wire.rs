@@ -21,8 +21,6 @@ pub(super) struct Wire {
     pub(super) blocked_until: [u64; 2],
     /// Whether bytes of this connection were damaged.
     pub(super) is_corrupt: bool,
-    /// Whether one side held something damaged since this connection was made.
-    pub(super) is_doubtful: bool,
     /// What each end sent over the last connection, where somebody listened.
     pub(super) said: [Vec<u8>; 2],
 }
@@ -43,7 +41,6 @@ impl Wire {
             ends: None,
             blocked_until: [0; 2],
             is_corrupt: false,
-            is_doubtful: false,
             said: [Vec::new(), Vec::new()],
         }
     }
@@ -55,7 +52,7 @@ impl Wire {
 
     /// Breaks the connection; what was on the way is gone. Returns whether there was one.
     pub(super) fn hang_up(&mut self, marks: &mut Marks) -> bool {
-        (self.is_corrupt, self.is_doubtful) = (false, false);
+        self.is_corrupt = false;
         let Some(ends) = self.ends.take() else { return false };
         for end in &ends {
             let (sent, received) = (end.link.status().sent, end.link.status().received);
