@@ -42,13 +42,21 @@ impl<V> Default for Cell<V> {
 }
 
 /// What a change did to the dots of one cell; the dot index follows from it.
-#[derive(Debug, Default)]
-pub(crate) struct Turnover {
+#[derive(Debug)]
+pub(crate) struct Turnover<V> {
     pub(crate) born: SmallVec<[LocalDot; 2]>,
     pub(crate) died: SmallVec<[LocalDot; 2]>,
+    /// The entries of the dots that died, which somebody else frees.
+    pub(crate) gone: SmallVec<[Entry<V>; 1]>,
 }
 
-impl Turnover {
+impl<V> Default for Turnover<V> {
+    fn default() -> Self {
+        Self { born: SmallVec::new(), died: SmallVec::new(), gone: SmallVec::new() }
+    }
+}
+
+impl<V> Turnover<V> {
     pub(crate) fn is_empty(&self) -> bool {
         self.born.is_empty() && self.died.is_empty()
     }
@@ -65,7 +73,7 @@ impl<V: CellValue> Cell<V> {
         upto: &VersionVector,
         coverage: Coverage,
         lives: &Lives,
-    ) -> Turnover {
+    ) -> Turnover<V> {
         let mut turnover = Turnover::default();
         self.retain(&mut turnover, |local, entry| {
             let dot = local.resolve(lives);
@@ -131,7 +139,7 @@ impl<V: CellValue> Cell<V> {
 
     /// Applies a range tombstone that covers this key: everything it saw goes, save what must outlive
     /// it.
-    pub(crate) fn bury(&mut self, seen: &VersionVector, lives: &Lives) -> Turnover {
+    pub(crate) fn bury(&mut self, seen: &VersionVector, lives: &Lives) -> Turnover<V> {
         let mut turnover = Turnover::default();
         self.retain(&mut turnover, |local, entry| {
             let spared =
@@ -142,7 +150,7 @@ impl<V: CellValue> Cell<V> {
     }
 
     /// Takes collected removals out.
-    pub(crate) fn forget(&mut self, dots: &[LocalDot]) -> Turnover {
+    pub(crate) fn forget(&mut self, dots: &[LocalDot]) -> Turnover<V> {
         let mut turnover = Turnover::default();
         self.retain(&mut turnover, |local, _| !dots.contains(&local));
         turnover
@@ -155,9 +163,9 @@ impl<V: CellValue> Cell<V> {
     }
 
     /// As [`Self::supersede`], with what a transaction has prepared without looking at this cell.
-    pub(crate) fn overwrite(&mut self, prepared: Self, lives: &Lives) -> Turnover {
+    pub(crate) fn overwrite(&mut self, prepared: Self, lives: &Lives) -> Turnover<V> {
         let born = prepared.locals().collect();
-        let mut turnover = Turnover { born, died: SmallVec::new() };
+        let mut turnover = Turnover { born, ..Turnover::default() };
         self.retain(&mut turnover, |_, e| !e.is_superseded());
         if self.is_empty() {
             *self = prepared;
@@ -209,7 +217,7 @@ impl<V: CellValue> Cell<V> {
 
     /// A slot that a reset has seen in its latest form leaves the cell at once: kept, it would later
     /// be counted on by its writer.
-    fn drop_reset_slots(&mut self, lives: &Lives, turnover: &mut Turnover) {
+    fn drop_reset_slots(&mut self, lives: &Lives, turnover: &mut Turnover<V>) {
         if !self.entries().any(|e| matches!(e, Entry::Reset(_))) || planted(Bug::ResetSlotsKept) {
             return;
         }
@@ -222,16 +230,15 @@ impl<V: CellValue> Cell<V> {
 
     fn retain(
         &mut self,
-        turnover: &mut Turnover,
+        turnover: &mut Turnover<V>,
         mut keep: impl FnMut(LocalDot, &Entry<V>) -> bool,
     ) {
-        self.items.retain(|(local, entry)| {
-            let stays = keep(*local, entry);
-            if !stays {
-                turnover.died.push(*local);
-            }
-            stays
-        });
+        let Turnover { died, gone, .. } = turnover;
+        let gone = |(local, entry)| {
+            died.push(local);
+            gone.push(entry);
+        };
+        self.items.retain(|(local, entry)| keep(*local, entry), gone);
     }
 
     /// Whether a value is here that was written at the same time as `entry`, which is one too.
@@ -249,7 +256,7 @@ impl<V: CellValue> Cell<V> {
     }
 
     /// The planted bugs that live in the join (see [`crate::planted`]).
-    fn plant<K: CellKey>(&mut self, key: &K, lives: &Lives, turnover: &mut Turnover) {
+    fn plant<K: CellKey>(&mut self, key: &K, lives: &Lives, turnover: &mut Turnover<V>) {
         if planted(Bug::OneRemovalPerCell) {
             let last = self
                 .items

@@ -8,13 +8,11 @@
 //! which its dot leaves its cell, so no commit has to clear up after others, and readers never wait
 //! for that.
 //!
-//! Rows lie in runs of neighbouring numbers, so that one costs its key and a byte, and a change moves a few
-//! hundred of them at the most. What was weighed is in `docs/decisions/0014-memory-of-a-record.md`.
+//! Rows lie in runs of neighbouring numbers, so that one costs its key and a byte. What was weighed is in `docs/decisions/0014-memory-of-a-record.md`.
 
 mod run;
 
 use std::collections::BTreeMap;
-use std::slice;
 
 use crate::by_dot::ByDot;
 use crate::dot::{Dot, Seq};
@@ -51,7 +49,7 @@ impl<K: PartialEq> Index<K> {
         while let Some(&(Dot { replica, seq }, _)) = born.peek() {
             let number = place(seq).0;
             let is_of_run = |dot: Dot| dot.replica == replica && place(dot.seq).0 == number;
-            // In order, so that each of a new run finds its place at the end.
+            // In order, so that every run is looked for once.
             let run = self.replicas.entry(replica).or_default().entry(number).or_default();
             while let Some((dot, key)) = born.next_if(|(dot, _)| is_of_run(*dot)) {
                 run.insert(place(dot.seq).1, key);
@@ -75,18 +73,18 @@ impl<K: PartialEq> Index<K> {
         }
     }
 
-    /// The keys of the dots in `ahead`, in the order of the dots.
+    /// The keys of the dots in `ahead`, in no order.
     pub(crate) fn keys_of(&self, ahead: Ahead) -> impl Iterator<Item = &K> + '_ {
-        self.pieces_of(ahead).flatten()
+        self.pieces_of(ahead).flat_map(|(run, from, to)| run.keys(from, to))
     }
 
     /// The number of rows of the dots in `ahead`. Costs a walk over the runs.
     pub(crate) fn count_of(&self, ahead: Ahead) -> usize {
-        self.pieces_of(ahead).map(|keys| keys.len()).sum()
+        self.pieces_of(ahead).map(|(run, from, to)| run.count(from, to)).sum()
     }
 
-    /// The same keys, run by run.
-    fn pieces_of(&self, ahead: Ahead) -> impl Iterator<Item = slice::Iter<'_, K>> {
+    /// The runs in which the dots in `ahead` lie, each with the least and the greatest of its numbers.
+    fn pieces_of(&self, ahead: Ahead) -> impl Iterator<Item = (&Run<K>, u8, u8)> {
         let Ahead { replica, after, upto } = ahead;
         let (first, last) = (after.saturating_add(1), upto.max(after));
         let rows = self.replicas.get(&replica).filter(|_| first <= last).into_iter();
@@ -94,11 +92,11 @@ impl<K: PartialEq> Index<K> {
         runs.map(move |(number, run)| {
             let from = if *number == place(first).0 { place(first).1 } else { 0 };
             let to = if *number == place(last).0 { place(last).1 } else { u8::MAX };
-            run.keys(from, to)
+            (run, from, to)
         })
     }
 
-    /// The dots in `ahead` that have rows, in order.
+    /// The dots in `ahead` that have rows, in no order.
     pub(crate) fn dots_of(&self, ahead: Ahead) -> impl Iterator<Item = Dot> + '_ {
         let Ahead { replica, after, upto } = ahead;
         let rows = self.replicas.get(&replica).into_iter();
@@ -110,15 +108,15 @@ impl<K: PartialEq> Index<K> {
     }
 
     /// The keys of the cells that hold `dot`.
-    pub(crate) fn keys_at(&self, dot: Dot) -> &[K] {
+    pub(crate) fn keys_at(&self, dot: Dot) -> impl Iterator<Item = &K> + '_ {
         let (number, low) = place(dot.seq);
         let run = self.replicas.get(&dot.replica).and_then(|rows| rows.get(&number));
-        run.map_or(&[], |run| run.keys(low, low).as_slice())
+        run.into_iter().flat_map(move |run| run.at(low))
     }
 
     /// Whether there is a row for `dot` in the cell of `key`.
     pub(crate) fn names(&self, dot: Dot, key: &K) -> bool {
-        self.keys_at(dot).contains(key)
+        self.keys_at(dot).any(|other| other == key)
     }
 
     /// The rows of these cells. Costs a walk over all rows.

@@ -14,6 +14,7 @@ mod scrub;
 mod verify;
 mod write_off;
 
+use smallvec::SmallVec;
 use thiserror::Error;
 
 pub use collection::Collected;
@@ -41,6 +42,9 @@ use crate::view::{CellKey, CellValue, Types, View};
 
 use collection::Removals;
 use fork::Forks;
+
+/// Of so many entries the memory is looked at before they are freed: it fits the nearest caches.
+const FREED_AT_ONCE: usize = 128;
 
 /// The state of one replica.
 #[derive(Clone, Debug)]
@@ -176,10 +180,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// The key of the cell that holds `dot`, if there is exactly one.
     pub(crate) fn key_of(&self, dot: Dot) -> Option<&K> {
-        match self.index.keys_at(dot) {
-            [key] => Some(key),
-            _ => None,
-        }
+        let mut keys = self.index.keys_at(dot);
+        keys.next().filter(|_| keys.next().is_none())
     }
 
     /// Makes the changes of a transaction visible, all at once.
@@ -245,7 +247,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     fn bury_range(
         &mut self,
         tombstone: &RangeTombstone<K>,
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
     ) {
         let (start, end) = tombstone.range.bounds();
@@ -268,7 +270,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         &mut self,
         key: K,
         cell: Cell<V>,
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
     ) {
         let fresh: Vec<_> = cell.locals().collect();
@@ -284,6 +286,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let turnover = Turnover {
             born: fresh.iter().filter(|dot| !old.contains(dot)).copied().collect(),
             died: old.iter().filter(|dot| !fresh.contains(dot)).copied().collect(),
+            gone: SmallVec::new(),
         };
         debug_assert!(
             any_planted()
@@ -300,7 +303,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         &mut self,
         key: K,
         prepared: Cell<V>,
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
     ) {
         let (cell, place) = self.view.cells.entry_or_insert_with(&key, Cell::default);
@@ -317,8 +320,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         key: K,
         dots: usize,
         place: Option<Place>,
-        turnover: Turnover,
-        index: &mut IndexUpdate<K>,
+        turnover: Turnover<V>,
+        index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
     ) {
         if turnover.is_empty() {
@@ -342,11 +345,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         commit.at_odds.extend(at_odds.map(|other| [key.clone(), other.clone()]));
     }
 
-    fn finish(&mut self, update: IndexUpdate<K>, commit: &Commit<K>) {
+    fn finish(&mut self, update: IndexUpdate<K, V>, commit: &Commit<K>) {
         self.revision += 1;
         // What one part of a delta brought, a later one may have removed.
         self.index.add(update.born);
         self.index.remove(&update.died);
+        self.free(update.gone);
         debug_assert!(
             any_planted()
                 || commit.cells.iter().all(|changed| self.contains_its_dots(&changed.key)),
@@ -356,6 +360,17 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             any_planted() || commit.cells.iter().all(|changed| self.is_closed(&changed.key)),
             "invariant I3: a cell holds a dot whose removal is in the context of its key"
         );
+    }
+
+    /// Frees what has left its cells, some at a time: each lies elsewhere in memory, and counting references lets
+    /// nothing overtake it, so the processor would wait for one after another.
+    fn free(&self, mut gone: SmallVec<[Entry<V>; 1]>) {
+        while !gone.is_empty() {
+            let kept = gone.len().saturating_sub(FREED_AT_ONCE);
+            let block = gone.iter().skip(kept).filter_map(Entry::value);
+            block.for_each(self.view.types.read_ahead);
+            gone.truncate(kept);
+        }
     }
 
     /// The context before a change, where assertions are on.
@@ -407,24 +422,26 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 }
 
-/// The index rows that a commit adds and takes.
+/// The index rows that a commit adds and takes, and what it has taken out of cells.
 #[derive(Debug)]
-struct IndexUpdate<K> {
+struct IndexUpdate<K, V> {
     born: ByDot<K>,
     died: Vec<(Dot, K)>,
+    gone: SmallVec<[Entry<V>; 1]>,
 }
 
-impl<K> Default for IndexUpdate<K> {
+impl<K, V> Default for IndexUpdate<K, V> {
     fn default() -> Self {
-        Self { born: ByDot::default(), died: Vec::new() }
+        Self { born: ByDot::default(), died: Vec::new(), gone: SmallVec::new() }
     }
 }
 
-impl<K: Clone> IndexUpdate<K> {
-    fn take(&mut self, key: &K, turnover: Turnover, lives: &Lives) {
+impl<K: Clone, V> IndexUpdate<K, V> {
+    fn take(&mut self, key: &K, turnover: Turnover<V>, lives: &Lives) {
         for dot in turnover.born.iter().map(|dot| dot.resolve(lives)) {
             self.born.push(dot, key.clone());
         }
         self.died.extend(turnover.died.iter().map(|dot| (dot.resolve(lives), key.clone())));
+        self.gone.extend(turnover.gone);
     }
 }

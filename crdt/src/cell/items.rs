@@ -51,16 +51,19 @@ impl<T> Items<T> {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+    /// Takes out what is not to be kept, and gives it to `gone`.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool, mut gone: impl FnMut(T)) {
         match self {
             Self::None => {}
             Self::One(item) => {
-                if !keep(item) {
-                    *self = Self::None;
+                if !keep(item)
+                    && let Self::One(item) = std::mem::replace(self, Self::None)
+                {
+                    gone(item);
                 }
             }
             Self::Many(items) => {
-                items.retain(|item| keep(item));
+                items.extract_if(.., |item| !keep(item)).for_each(gone);
                 if items.len() < 2 {
                     *self = items.pop().map_or(Self::None, Self::One);
                 }
@@ -89,8 +92,11 @@ mod tests {
         steps.into_iter().all(|(at, step)| {
             match step % 3 {
                 0 => {
-                    items.retain(|item| item % 3 != at % 3);
-                    model.retain(|item| item % 3 != at % 3);
+                    let mut gone = Vec::new();
+                    items.retain(|item| item % 3 != at % 3, |item| gone.push(item));
+                    let model_gone: Vec<u8> =
+                        model.extract_if(.., |item| *item % 3 == at % 3).collect();
+                    assert_eq!(gone, model_gone);
                 }
                 _ => {
                     let at = usize::from(at) % (model.len() + 1);

@@ -47,9 +47,10 @@ impl<K, C> Leaf<K, C> {
         keys.iter().zip(self.cells.get(range).unwrap_or_default())
     }
 
-    pub(super) fn insert(&mut self, at: usize, key: K, cell: C) -> &mut C {
-        make_room(&mut self.keys);
-        make_room(&mut self.cells);
+    /// Inserts an entry. If there is no room for it, room is made for `more` entries.
+    pub(super) fn insert(&mut self, at: usize, (key, cell): (K, C), more: usize) -> &mut C {
+        make_room(&mut self.keys, more);
+        make_room(&mut self.cells, more);
         self.keys.insert(at, key);
         self.cells.insert_mut(at, cell)
     }
@@ -112,12 +113,12 @@ pub(super) fn partition_point<T>(items: &[T], before: impl Fn(&T) -> bool) -> us
 
 /// How many items a vector grows by. Leaves hold most of the memory of a map: doubling them would leave a
 /// quarter of it empty.
-const STEP: usize = 2;
+pub(super) const STEP: usize = 2;
 
-/// Makes room for one more item.
-pub(super) fn make_room<T>(items: &mut Vec<T>) {
+/// Makes room for `more` items, if there is none for one.
+pub(super) fn make_room<T>(items: &mut Vec<T>, more: usize) {
     if items.len() == items.capacity() {
-        items.reserve_exact(STEP);
+        items.reserve_exact(more);
     }
 }
 

@@ -26,7 +26,7 @@ mod tests;
 
 use std::fmt;
 use std::ops::Bound;
-use std::sync::Arc;
+use triomphe::Arc;
 
 pub(crate) use leaf::Entries;
 use node::{Node, Path, Spot};
@@ -249,11 +249,11 @@ impl<K: Ord + Clone, C: Clone, S, const FANOUT: usize> OrderedMap<K, C, S, FANOU
 
     /// Puts `cell` at `key` and returns the cell it replaces.
     pub(crate) fn insert(&mut self, key: K, cell: C) -> Option<C> {
-        let Spot { path, index, .. } = self.locate_with_room(&key);
+        let Spot { path, index, at_the_end, .. } = self.locate_with_room(&key);
         match index {
             Ok(at) => Some(std::mem::replace(Node::cell_mut(&mut self.root, &path, at), cell)),
             Err(at) => {
-                Node::insert(&mut self.root, &path, at, (key, cell));
+                Node::insert(&mut self.root, &path, at, (key, cell), (FANOUT, at_the_end));
                 self.len += 1;
                 None
             }
@@ -267,13 +267,14 @@ impl<K: Ord + Clone, C: Clone, S, const FANOUT: usize> OrderedMap<K, C, S, FANOU
         key: &K,
         make: impl FnOnce() -> C,
     ) -> (&mut C, Option<Place>) {
-        let Spot { path, index, .. } = self.locate_with_room(key);
+        let Spot { path, index, at_the_end, .. } = self.locate_with_room(key);
         match index {
             Ok(at) => (Node::cell_mut(&mut self.root, &path, at), None),
             Err(at) => {
                 let entry = (key.clone(), make());
                 self.len += 1;
-                let cell = Node::insert(&mut self.root, &path, at, entry);
+                let growth = (FANOUT, at_the_end);
+                let cell = Node::insert(&mut self.root, &path, at, entry, growth);
                 (cell, Some(Place { path, at }))
             }
         }

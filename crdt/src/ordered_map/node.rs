@@ -10,12 +10,13 @@
 )]
 
 use std::ops::Bound;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use smallvec::SmallVec;
+use triomphe::Arc;
 
 use super::Aggregate;
-use super::leaf::{Entries, Leaf, copy, make_room, partition_point, split_off};
+use super::leaf::{Entries, Leaf, STEP, copy, make_room, partition_point, split_off};
 
 /// The child taken at each level from the root down. Eight levels hold 8^8 entries at the least.
 pub(super) type Path = SmallVec<[usize; 8]>;
@@ -277,14 +278,19 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
         Self::leaf_mut(node, path).cell_mut(at)
     }
 
-    /// Inserts an entry into a leaf that has room for it.
+    /// Inserts an entry into a leaf that may have one more, of at most `fanout`. When `appending`, the leaf will be
+    /// filled, and grows by doubling.
     pub(super) fn insert<'a>(
         node: &'a mut Arc<Self>,
         path: &[usize],
         at: usize,
-        (key, cell): (K, C),
+        entry: (K, C),
+        (fanout, appending): (usize, bool),
     ) -> &'a mut C {
-        Self::leaf_mut(node, path).insert(at, key, cell)
+        let leaf = Self::leaf_mut(node, path);
+        let left = fanout.saturating_sub(leaf.len()).max(1);
+        let more = if appending { leaf.len().clamp(STEP.min(left), left) } else { STEP };
+        leaf.insert(at, entry, more)
     }
 
     fn leaf_mut<'a>(node: &'a mut Arc<Self>, path: &[usize]) -> &'a mut Leaf<K, C> {
@@ -314,7 +320,7 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
             Body::Inner(children) => {
                 let (at, rest) = step(path);
                 let right = Self::split(&mut children[at].node, rest, fanout, appending)?;
-                make_room(children);
+                make_room(children, STEP);
                 children.insert(at + 1, right);
                 if children.len() <= fanout {
                     return None;

@@ -157,7 +157,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         &mut self,
         key: K,
         dots: &[LocalDot],
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         collected: &mut Collected<K>,
     ) {
         let Some(cell) = self.view.cells.get_mut(&key) else { return };

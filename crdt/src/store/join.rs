@@ -182,7 +182,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             return Ok(());
         }
         let is_repeated = |(key, dot, entry): &(&K, Dot, &Entry<V>)| {
-            let mut elsewhere = self.index.keys_at(*dot).iter().filter(|other| other != key);
+            let mut elsewhere = self.index.keys_at(*dot).filter(|other| other != key);
             !matches!(entry, Entry::Reset(_)) && elsewhere.any(|other| self.holds(other, *dot))
         };
         match delta.fresh().find(is_repeated) {
@@ -213,7 +213,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     fn join_part(
         &mut self,
         mut part: Part<K, V>,
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
     ) {
         if self.view.context.covers(&part.range, &part.upto) {
@@ -255,7 +255,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         &mut self,
         sent: &mut DeltaCell<K, V>,
         Part { upto, coverage, .. }: &Part<K, V>,
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
     ) {
         let (own, is_difference) =
@@ -303,7 +303,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     fn join_absent(
         &mut self,
         part: &Part<K, V>,
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
     ) {
         let (start, end) = part.range.bounds();

@@ -168,7 +168,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     fn take_tombstone(
         &mut self,
         tombstone: &RangeTombstone<K>,
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         repaired: &mut Repaired<K, V>,
     ) {
         if self.range_tombstones.contradicts(tombstone) {
@@ -183,7 +183,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     fn repair_cell(
         &mut self,
         theirs: &DeltaCell<K, V>,
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         repaired: &mut Repaired<K, V>,
     ) {
         let key = &theirs.key;
@@ -261,7 +261,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// Dots that damage had taken from their cells are back, or are nowhere any more. Of those it cannot be
     /// told what they had removed: as if they had been collected.
-    fn settle_lost(&mut self, lost: Vec<(Dot, K)>, index: &mut IndexUpdate<K>) {
+    fn settle_lost(&mut self, lost: Vec<(Dot, K)>, index: &mut IndexUpdate<K, V>) {
         for (dot, key) in lost {
             if !self.holds(&key, dot) {
                 self.horizon.advance(dot.replica, dot.seq);
@@ -298,7 +298,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         key: &K,
         gone: &[Dot],
         back: Vec<(Dot, Entry<V>)>,
-        index: &mut IndexUpdate<K>,
+        index: &mut IndexUpdate<K, V>,
         repaired: &mut Repaired<K, V>,
     ) {
         if gone.is_empty() && back.is_empty() {
@@ -330,7 +330,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 
     /// Whether another cell holds `dot`. Resets share their dot.
     fn is_elsewhere(&self, key: &K, dot: Dot, entry: &Entry<V>) -> bool {
-        let mut keys = self.index.keys_at(dot).iter();
+        let mut keys = self.index.keys_at(dot);
         !matches!(entry, Entry::Reset(_))
             && keys.any(|other| other != key && self.holds(other, dot))
     }

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::columns::{ColumnsReader, ColumnsWriter};
 use super::dots::{DotReader, DotWriter};
-use super::entries::{EntryReader, EntryWriter};
+use super::entries::{EntryReader, EntryWriter, Pieces};
 use super::error::DecodeError;
 use super::keys::{KeyReader, KeyWriter};
 use super::runs::{Column, ColumnWriter};
@@ -67,7 +67,7 @@ impl<'v> CellWriter<'v> {
     pub(super) fn put<V: Borrow<Value>>(
         &mut self,
         dictionary: &DictionaryWriter,
-        cell: &DeltaCell<Key, V>,
+        cell: &'v DeltaCell<Key, V>,
     ) {
         self.keys.put(cell.key.as_bytes());
         self.further.push(wide(cell.fresh.len().saturating_sub(self.least_fresh)));
@@ -82,13 +82,13 @@ impl<'v> CellWriter<'v> {
     }
 
     /// Writes the columns; returns what follows them, the bytes of keys and those of values.
-    pub(super) fn finish(self, columns: &mut ColumnsWriter) -> [Vec<u8>; 2] {
+    pub(super) fn finish(self, columns: &mut ColumnsWriter) -> (Vec<u8>, Pieces<'v>) {
         let suffixes = self.keys.finish(columns);
         columns.put(self.further);
         columns.put(self.kept);
         self.fresh.finish(columns);
         let values = self.entries.finish(columns);
-        [suffixes, values]
+        (suffixes, values)
     }
 }
 

@@ -46,7 +46,29 @@ pub(super) struct EntryWriter<'v> {
     inc: ColumnWriter,
     dec: ColumnWriter,
     rights: ColumnWriter,
-    values: Vec<u8>,
+    values: Pieces<'v>,
+}
+
+/// Bytes that lie in many places, and are copied once only, to where they belong.
+#[derive(Debug, Default)]
+pub(super) struct Pieces<'v> {
+    pieces: Vec<&'v [u8]>,
+    len: usize,
+}
+
+impl<'v> Pieces<'v> {
+    fn push(&mut self, piece: &'v [u8]) {
+        self.pieces.push(piece);
+        self.len += piece.len();
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
+        self.pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+    }
 }
 
 #[derive(Debug)]
@@ -80,7 +102,7 @@ impl<'v> EntryWriter<'v> {
             inc: ColumnWriter::default(),
             dec: ColumnWriter::default(),
             rights: ColumnWriter::default(),
-            values: Vec::new(),
+            values: Pieces::default(),
         }
     }
 
@@ -88,7 +110,7 @@ impl<'v> EntryWriter<'v> {
         &mut self,
         dictionary: &DictionaryWriter,
         dot: Dot,
-        entry: &Entry<V>,
+        entry: &'v Entry<V>,
     ) {
         match entry {
             Entry::Value { hlc, value } => {
@@ -96,7 +118,7 @@ impl<'v> EntryWriter<'v> {
                 self.stamps.put(dot, *hlc);
                 let bytes = value.borrow().as_bytes();
                 self.value_len.push(wide(bytes.len().saturating_sub(1)));
-                self.values.extend_from_slice(bytes);
+                self.values.push(bytes);
             }
             Entry::Tombstone(tombstone) => {
                 self.kind.push(TOMBSTONE);
@@ -135,7 +157,7 @@ impl<'v> EntryWriter<'v> {
     }
 
     /// Writes the columns; returns the bytes of the values, which follow all columns.
-    pub(super) fn finish(self, columns: &mut ColumnsWriter) -> Vec<u8> {
+    pub(super) fn finish(self, columns: &mut ColumnsWriter) -> Pieces<'v> {
         columns.put(self.kind);
         self.stamps.finish(columns);
         columns.put(self.value_len);

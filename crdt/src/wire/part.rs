@@ -6,6 +6,7 @@ use super::bounds::{
 };
 use super::cells::{CellReader, CellWriter};
 use super::columns::{ColumnsReader, ColumnsWriter};
+use super::entries::Pieces;
 use super::error::DecodeError;
 use super::removals::{Removals, put_removals, read_removals};
 use super::varint::{Reader, put_count, put_varint};
@@ -30,24 +31,27 @@ const IS_DIFFERING: u64 = 1 << 23;
 /// Flag of a part with removals without keys.
 const HAS_REMOVALS: u64 = 1 << 24;
 
-/// The bytes of a part, in the pieces in which they were made: the last one may have megabytes, and is copied once
-/// only, to where it belongs.
+/// The bytes of a part, in the pieces in which they were made: values may have megabytes, and are copied once only, to
+/// where they belong.
 #[derive(Debug)]
-pub(super) struct PartBytes([Vec<u8>; 4]);
+pub(super) struct PartBytes<'v> {
+    head: [Vec<u8>; 3],
+    values: Pieces<'v>,
+}
 
-impl PartBytes {
+impl<'v> PartBytes<'v> {
     /// `reference` is the base of the part before, or the horizon.
     pub(super) fn of<V: Borrow<Value>>(
         dictionary: &DictionaryWriter,
         bounds: &mut Bounds,
         reference: &VersionVector,
-        part: &Part<Key, V>,
+        part: &'v Part<Key, V>,
         removals: Option<&Removals>,
     ) -> Self {
         let mut columns = ColumnsWriter::new(1 << FIRST_COLUMN_SHIFT);
         let mut cells = CellWriter::new(&part.base, part.coverage);
         ahead::cells(&part.cells).for_each(|cell| cells.put(dictionary, cell));
-        let [suffixes, values] = cells.finish(&mut columns);
+        let (suffixes, values) = cells.finish(&mut columns);
         let tombstones = &part.range_tombstones;
         let tombstone_flag = if tombstones.is_empty() { 0 } else { HAS_RANGE_TOMBSTONES };
 
@@ -70,16 +74,17 @@ impl PartBytes {
             put_removals(&mut head, dictionary, &part.base, removals);
         }
         put_count(&mut head, part.cells.len());
-        Self([head, columns.bytes, suffixes, values])
+        Self { head: [head, columns.bytes, suffixes], values }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.iter().map(Vec::len).sum()
+        self.head.iter().map(Vec::len).sum::<usize>() + self.values.len()
     }
 
     pub(super) fn append_to(self, out: &mut Vec<u8>) {
         out.reserve(self.len());
-        self.0.iter().for_each(|piece| out.extend_from_slice(piece));
+        self.head.iter().for_each(|piece| out.extend_from_slice(piece));
+        self.values.append_to(out);
     }
 }
 
