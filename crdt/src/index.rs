@@ -8,7 +8,8 @@
 //! which its dot leaves its cell, so no commit has to clear up after others, and readers never wait
 //! for that.
 //!
-//! Rows lie in runs of neighbouring numbers, so that one costs its key and a byte. What was weighed is in `docs/decisions/0014-memory-of-a-record.md`.
+//! Rows lie in runs of neighbouring numbers, so that one costs its key and a byte. What was weighed is in
+//! `docs/decisions/0014-memory-of-a-record.md` and `0019-waiting-for-memory.md`.
 
 mod run;
 

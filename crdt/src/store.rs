@@ -363,7 +363,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 
     /// Frees what has left its cells, some at a time: each lies elsewhere in memory, and counting references lets
-    /// nothing overtake it, so the processor would wait for one after another.
+    /// nothing overtake it, so the processor would wait for one after another
+    /// (`docs/decisions/0019-waiting-for-memory.md`).
     fn free(&self, mut gone: SmallVec<[Entry<V>; 1]>) {
         while !gone.is_empty() {
             let kept = gone.len().saturating_sub(FREED_AT_ONCE);
