@@ -1,9 +1,10 @@
 //! What Rejoin is to reach, beside what it reaches.
 
 use crate::growth::{KEYS, growth_over};
+use crate::measurement::median;
 use crate::peers::{REJOIN, REJOIN_NEW};
 use crate::run::Results;
-use crate::table::{number, value};
+use crate::table::{number, rounds};
 use crate::workload::{HASHED, ORDERED};
 
 /// One goal.
@@ -99,35 +100,46 @@ pub(crate) const GOALS: &[Goal] = &[
 ];
 
 impl Goal {
-    /// The row of this goal in the table of goals.
+    /// The row of this goal in the table of goals. A ratio is that of the same round; of all rounds the median counts.
     pub(crate) fn row(&self, results: &Results) -> String {
-        let own = value(results, self.workload, self.peer, self.metric);
-        let times = |times: Option<f64>| times.map(|times| format!("{}×", number(times)));
-        let (wanted, measured, is_met) = match self.limit {
-            Plain(limit, unit) => {
-                let measured = own.map(|own| format!("{} {unit}", number(own)));
-                (format!("{} {unit}", number(limit)), measured, own.map(|own| own <= limit))
-            }
+        let rounds = |peer| rounds(results, self.workload, peer, self.metric);
+        let (limit, unit, found) = match self.limit {
+            Plain(limit, unit) => (limit, format!(" {unit}"), rounds(self.peer)),
             Times(limit, floor) => {
-                let other = value(results, self.workload, floor, self.metric);
-                let found = own.zip(other).map(|(own, other)| own / other);
-                let wanted = format!("{}× `{floor}`", number(limit));
-                (wanted, times(found), found.map(|times| times <= limit))
+                let pairs = rounds(self.peer).into_iter().zip(rounds(floor));
+                (limit, "×".to_owned(), pairs.map(|(own, floor)| own / floor).collect())
             }
             Growth(limit, floor) => {
                 let found = growth_over(results, self.metric, floor);
-                let wanted = format!("{}× as `{floor}` grows", number(limit));
-                (wanted, times(found), found.map(|times| times <= limit))
+                (limit, "×".to_owned(), found.into_iter().collect())
             }
         };
-        let measured = measured.unwrap_or_else(|| "not measured".to_owned());
-        let verdict = match is_met {
-            Some(true) => "met",
-            Some(false) => "**missed**",
+        let measured = median(found.iter());
+        let verdict = match measured {
+            Some(measured) if measured <= limit => "met",
+            Some(_) => "**missed**",
             None => "–",
         };
+        let shown = measured.map(|measured| format!("{}{unit}", number(measured)));
+        let shown = shown.unwrap_or_else(|| "not measured".to_owned());
+        let of = match self.limit {
+            Plain(..) => String::new(),
+            Times(_, floor) => format!(" `{floor}`"),
+            Growth(_, floor) => format!(" as `{floor}` grows"),
+        };
         let asked = if self.peer == REJOIN_NEW { " (new session)" } else { "" };
-        format!("| {}{asked} | {wanted} | {measured} | {verdict} |\n", self.title)
+        let (title, limit, spread) = (self.title, number(limit), spread(&found));
+        format!("| {title}{asked} | {limit}{unit}{of} | {shown} | {spread} | {verdict} |\n")
+    }
+}
+
+/// From the least to the greatest of several that differ.
+fn spread(found: &[f64]) -> String {
+    let least = found.iter().copied().min_by(f64::total_cmp).map(number);
+    let greatest = found.iter().copied().max_by(f64::total_cmp).map(number);
+    match least.zip(greatest) {
+        Some((least, greatest)) if least != greatest => format!("{least} to {greatest}"),
+        _ => String::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::growth::{self, SERIES};
 use crate::measurement::Measurement;
-use crate::peers::PEERS;
+use crate::peers::{Kind, PEERS};
 use crate::workload::WORKLOADS;
 
 /// One process.
@@ -31,6 +31,13 @@ impl Job {
             tenth,
             ..Measurement::default()
         }
+    }
+
+    /// Whether it is measured in every round. Other libraries take half an hour, and what is said of them does not hang on
+    /// a third.
+    pub(crate) fn is_repeated(&self) -> bool {
+        let mut own = PEERS.iter().filter(|peer| !matches!(peer.kind, Kind::Library { .. }));
+        self.size.is_none() && own.any(|peer| peer.name == self.peer)
     }
 
     /// Whether this is its result.
@@ -88,6 +95,8 @@ fn of_series(names: &[String], quick: bool) -> impl Iterator<Item = Job> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -101,6 +110,16 @@ mod tests {
         assert!(SERIES.iter().all(|series| jobs.iter().any(|job| job.workload == series.name)));
         let one = chosen(&[], &names(&["growth_ids"]), true).unwrap();
         assert!(one.len() < jobs.len() && one.iter().all(|job| job.workload == "growth_ids"));
+    }
+
+    #[test]
+    fn rejoin_and_the_floors_are_measured_again_and_no_series_is() {
+        let all = chosen(&[], &[], true).unwrap();
+        let repeated: Vec<_> = all.iter().filter(|job| job.is_repeated()).collect();
+        let names: BTreeSet<&str> = repeated.iter().map(|job| job.peer).collect();
+        let expected = ["BTreeMap", "HashMap", "Rejoin", "Rejoin, deltas", "Rejoin, new session"];
+        assert!(names.into_iter().eq(expected));
+        assert!(repeated.iter().all(|job| job.size.is_none()));
     }
 
     #[test]

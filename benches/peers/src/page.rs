@@ -62,7 +62,7 @@ pub(crate) fn goals(results: &Results) -> String {
     let rows: String = GOALS.iter().map(|goal| goal.row(results)).collect();
     let missed = rows.matches("**missed**").count();
     format!(
-        "## Goals\n\n{missed} of {} are missed.\n\n| | at most | measured | |\n|---|---|---|---|\n{rows}",
+        "## Goals\n\n{missed} of {} are missed.\n\n| | at most | measured | in rounds | |\n|---|---|---|---|---|\n{rows}",
         GOALS.len()
     )
 }

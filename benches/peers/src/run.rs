@@ -17,6 +17,9 @@ use crate::job::{self, Job};
 use crate::measurement::Measurement;
 use crate::page;
 
+/// Rounds of Rejoin and the floors: runs on one machine differ by a third, and a median of three by less.
+const ROUNDS: u8 = 3;
+
 /// What `run` can be told.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -29,6 +32,10 @@ pub(crate) struct Options {
     /// Only these workloads, as the JSON names them; `growth` is everything that shows how cost grows.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     workloads: Vec<String>,
+    /// In how many rounds Rejoin and the floors are measured; medians count. Other libraries are measured once,
+    /// and so is how cost grows. With `--quick`, one round is usual.
+    #[arg(long, value_name = "ROUNDS", value_parser = clap::value_parser!(u8).range(1..))]
+    repeat: Option<u8>,
     /// Keep what the file of results has already, and measure the rest.
     #[arg(long)]
     resume: bool,
@@ -66,13 +73,21 @@ pub(crate) struct Results {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let chosen = job::chosen(&options.peers, &options.workloads, options.quick)?;
     let mut results = begin(options)?;
-    let known = |job: &Job, results: &Results| {
-        results.measurements.iter().any(|m| job.is_of(m) && m.failure.is_none())
+    let rounds = options.repeat.unwrap_or(if options.quick { 1 } else { ROUNDS }).into();
+    // Round by round, so that what is held against each other is measured at about the same time, and again
+    // minutes later.
+    let chosen: Vec<(usize, Job)> = (0..rounds)
+        .flat_map(|round| chosen.iter().map(move |job| (round, *job)))
+        .filter(|(round, job)| *round == 0 || job.is_repeated())
+        .collect();
+    let known = |round: usize, job: &Job, results: &Results| {
+        let mut found = results.measurements.iter().filter(|m| job.is_of(m));
+        found.any(|m| m.failure.is_none() && m.runs.len() > round)
     };
     let bar = progress(chosen.len() as u64)?;
-    for job in &chosen {
+    for (round, job) in &chosen {
         bar.set_message(format!("{}: {}", job.title, job.peer));
-        if !(options.resume && known(job, &results)) {
+        if !(options.resume && known(*round, job, &results)) {
             let found = measure(job, options.quick, &bar);
             // Without a terminal there is no bar, and lines are all the progress there is.
             if bar.is_hidden() {
@@ -80,8 +95,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             } else {
                 bar.println(line(&found));
             }
-            results.measurements.retain(|m| !job.is_of(m));
-            results.measurements.push(found);
+            keep(*round, job, found, &mut results);
             write(&options.json, &serde_json::to_string_pretty(&results)?)?;
         }
         bar.inc(1);
@@ -101,6 +115,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("written: {}; the page needs all peers and workloads", options.json.display());
     }
     Ok(())
+}
+
+/// Puts what a process has found in the place of what was known, or beside it in a later round.
+fn keep(round: usize, job: &Job, mut found: Measurement, results: &mut Results) {
+    let numbers = found.values.clone();
+    let known = results.measurements.iter_mut().find(|known| job.is_of(known));
+    match known.filter(|known| round > 0 && known.failure.is_none()) {
+        // A failure after a success says more of the machine than of the peer; it was shown.
+        Some(_) if found.failure.is_some() => {}
+        Some(known) => known.add_run(numbers),
+        None => {
+            results.measurements.retain(|known| !job.is_of(known));
+            found.add_run(numbers);
+            results.measurements.push(found);
+        }
+    }
 }
 
 /// Empty results, or those of the run that goes on.

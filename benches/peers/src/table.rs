@@ -13,6 +13,13 @@ pub(crate) fn value(results: &Results, workload: &str, peer: &str, metric: &str)
     measurement(results, workload, peer)?.values.get(metric).copied()
 }
 
+/// The values of a peer in a workload, round by round.
+pub(crate) fn rounds(results: &Results, workload: &str, peer: &str, metric: &str) -> Vec<f64> {
+    let found = measurement(results, workload, peer);
+    let runs = found.into_iter().flat_map(|found| &found.runs);
+    runs.filter_map(|run| run.get(metric).copied()).collect()
+}
+
 /// What a peer did in a workload.
 pub(crate) fn measurement<'r>(
     results: &'r Results,
