@@ -2,7 +2,7 @@
 
 use crate::growth::{KEYS, growth_over};
 use crate::measurement::median;
-use crate::peers::{REJOIN, REJOIN_NEW};
+use crate::peers::{INDEXED, REJOIN, REJOIN_NEW};
 use crate::run::Results;
 use crate::table::{number, rounds};
 use crate::workload::{HASHED, ORDERED};
@@ -129,8 +129,17 @@ impl Goal {
         };
         let asked = if self.peer == REJOIN_NEW { " (new session)" } else { "" };
         let (title, limit, spread) = (self.title, number(limit), spread(&found));
-        format!("| {title}{asked} | {limit}{unit}{of} | {shown} | {spread} | {verdict} |\n")
+        let beside = beside_indexed(&rounds(self.peer), &rounds(INDEXED));
+        format!(
+            "| {title}{asked} | {limit}{unit}{of} | {shown} | {spread} | {verdict} | {beside} |\n"
+        )
     }
+}
+
+/// How many times what the floor takes that knows by itself what has changed.
+fn beside_indexed(own: &[f64], floor: &[f64]) -> String {
+    let ratios: Vec<f64> = own.iter().zip(floor).map(|(own, floor)| own / floor).collect();
+    median(ratios.iter()).map_or_else(String::new, |ratio| format!("{}×", number(ratio)))
 }
 
 /// From the least to the greatest of several that differ.

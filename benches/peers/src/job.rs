@@ -117,7 +117,14 @@ mod tests {
         let all = chosen(&[], &[], true).unwrap();
         let repeated: Vec<_> = all.iter().filter(|job| job.is_repeated()).collect();
         let names: BTreeSet<&str> = repeated.iter().map(|job| job.peer).collect();
-        let expected = ["BTreeMap", "HashMap", "Rejoin", "Rejoin, deltas", "Rejoin, new session"];
+        let expected = [
+            "BTreeMap",
+            "BTreeMap, indexed",
+            "HashMap",
+            "Rejoin",
+            "Rejoin, deltas",
+            "Rejoin, new session",
+        ];
         assert!(names.into_iter().eq(expected));
         assert!(repeated.iter().all(|job| job.size.is_none()));
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::goal::GOALS;
 use crate::growth;
-use crate::peers::{Kind, PEERS};
+use crate::peers::{INDEXED, Kind, PEERS};
 use crate::run::Results;
 use crate::scale::{FULL, QUICK};
 use crate::table::{number, table};
@@ -62,7 +62,7 @@ pub(crate) fn goals(results: &Results) -> String {
     let rows: String = GOALS.iter().map(|goal| goal.row(results)).collect();
     let missed = rows.matches("**missed**").count();
     format!(
-        "## Goals\n\n{missed} of {} are missed.\n\n| | at most | measured | in rounds | |\n|---|---|---|---|---|\n{rows}",
+        "## Goals\n\n{missed} of {} are missed.\n\n| | at most | measured | in rounds | | ÷ `{INDEXED}` |\n|---|---|---|---|---|---|\n{rows}",
         GOALS.len()
     )
 }
@@ -72,7 +72,7 @@ fn peers() -> String {
     let mut text = "## Who is measured\n\n| | version | usage |\n|---|---|---|\n".to_owned();
     for peer in PEERS {
         let version = match peer.kind {
-            Kind::Floor => "–",
+            Kind::Floor | Kind::IndexedFloor => "–",
             Kind::Own | Kind::OwnMeeting => version("rejoin"),
             Kind::Library { package, .. } => version(package),
         };

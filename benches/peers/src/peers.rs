@@ -4,6 +4,7 @@ mod automerge;
 mod crdts;
 mod dson;
 pub(crate) mod floor;
+mod indexed;
 mod loro;
 pub(crate) mod rejoin;
 mod yrs;
@@ -16,6 +17,9 @@ use crate::scale::{FULL, QUICK};
 use crate::workload::{self, HASHED, ORDERED, Workload};
 use rejoin::{ByDeltas, InSession, Reconnecting};
 
+/// The name of the floor that knows by itself what has changed.
+pub(crate) const INDEXED: &str = "BTreeMap, indexed";
+
 /// The name of Rejoin where no replicas meet, and where they go on with a session.
 pub(crate) const REJOIN: &str = "Rejoin";
 
@@ -24,6 +28,10 @@ pub(crate) const REJOIN_NEW: &str = "Rejoin, new session";
 
 /// Rejoin where contexts and deltas are passed without a session.
 pub(crate) const REJOIN_DELTAS: &str = "Rejoin, deltas";
+
+/// The workloads in which it costs something to know that.
+const INDEXED_IN: [&str; 8] =
+    ["load", "commit", "memory", "one", "percent", "both", "cold", "save"];
 
 /// One row of the tables.
 #[derive(Debug)]
@@ -41,6 +49,8 @@ pub(crate) struct Entry {
 pub(crate) enum Kind {
     /// The least that is possible.
     Floor,
+    /// The least of whoever knows by itself what has changed. It has rows, and nothing else.
+    IndexedFloor,
     /// Rejoin.
     Own,
     /// Rejoin, in workloads where replicas meet.
@@ -59,6 +69,14 @@ pub(crate) const PEERS: &[Entry] = &[
                 costs nothing; it cannot merge, and does not notice what it lacks",
     },
     Entry { name: HASHED, kind: Kind::Floor, usage: "the same with a `HashMap`" },
+    Entry {
+        name: INDEXED,
+        kind: Kind::IndexedFloor,
+        usage: "two of them: rows, each with the number and the time of its change, and their keys by these \
+                numbers; so it knows by itself what somebody lacks who has seen so much. A transaction takes a \
+                lock and reads the clock; whoever joins cold hashes each row (BLAKE3), to prove that none is \
+                missing. The later write wins, and nobody is told",
+    },
     Entry {
         name: REJOIN,
         kind: Kind::Own,
@@ -121,6 +139,7 @@ impl Entry {
     pub(crate) fn takes(&self, workload: &Workload) -> bool {
         match self.kind {
             Kind::Floor | Kind::Own => true,
+            Kind::IndexedFloor => INDEXED_IN.contains(&workload.name),
             Kind::OwnMeeting => workload.meets,
             Kind::Library { counts, only_meets, .. } => {
                 (counts || !workload.counts) && (workload.again || !only_meets)
@@ -134,6 +153,7 @@ pub(crate) fn measure(found: &mut Measurement) -> Result<()> {
     match found.peer.as_str() {
         ORDERED => measure_one::<floor::Ordered>(found),
         HASHED => measure_one::<floor::Hashed>(found),
+        INDEXED => measure_one::<indexed::Indexed>(found),
         REJOIN => measure_one::<rejoin::Rejoin<InSession>>(found),
         REJOIN_NEW => measure_one::<rejoin::Rejoin<Reconnecting>>(found),
         REJOIN_DELTAS => measure_one::<rejoin::Rejoin<ByDeltas>>(found),
