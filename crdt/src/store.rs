@@ -25,7 +25,6 @@ pub use repair::{RepairError, Repaired, Testimony};
 pub use scrub::Scrubbed;
 pub use verify::Violation;
 
-use crate::by_dot::ByDot;
 use crate::cell::{Cell, Turnover};
 use crate::context::Context;
 use crate::dot::{Dot, Seq};
@@ -426,22 +425,20 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
 /// The index rows that a commit adds and takes, and what it has taken out of cells.
 #[derive(Debug)]
 struct IndexUpdate<K, V> {
-    born: ByDot<K>,
+    born: SmallVec<[(Dot, K); 1]>,
     died: Vec<(Dot, K)>,
     gone: SmallVec<[Entry<V>; 1]>,
 }
 
 impl<K, V> Default for IndexUpdate<K, V> {
     fn default() -> Self {
-        Self { born: ByDot::default(), died: Vec::new(), gone: SmallVec::new() }
+        Self { born: SmallVec::new(), died: Vec::new(), gone: SmallVec::new() }
     }
 }
 
 impl<K: Clone, V> IndexUpdate<K, V> {
     fn take(&mut self, key: &K, turnover: Turnover<V>, lives: &Lives) {
-        for dot in turnover.born.iter().map(|dot| dot.resolve(lives)) {
-            self.born.push(dot, key.clone());
-        }
+        self.born.extend(turnover.born.iter().map(|dot| (dot.resolve(lives), key.clone())));
         self.died.extend(turnover.died.iter().map(|dot| (dot.resolve(lives), key.clone())));
         self.gone.extend(turnover.gone);
     }
