@@ -141,6 +141,8 @@ impl<K: Ord> Index<K> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::cmp::Ordering;
     use std::collections::BTreeSet;
 
     use super::*;
@@ -177,14 +179,43 @@ mod tests {
         assert_eq!((index.count(), index.replicas.len()), (0, 0));
     }
 
+    /// A key that counts how often it is compared.
+    #[derive(Clone, Debug)]
+    struct Counting<'c>(u32, &'c Cell<u64>);
+
+    impl Ord for Counting<'_> {
+        fn cmp(&self, other: &Self) -> Ordering {
+            self.1.set(self.1.get() + 1);
+            self.0.cmp(&other.0)
+        }
+    }
+
+    impl PartialOrd for Counting<'_> {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl PartialEq for Counting<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.cmp(other) == Ordering::Equal
+        }
+    }
+
+    impl Eq for Counting<'_> {}
+
     #[test]
-    fn to_share_a_number_costs_no_more_the_more_do() {
-        // A deletion of a subtree of counters; compared with each other, they would take minutes.
-        let (mut index, dot) = (Index::default(), Dot::new(A, 7));
-        index.add((0..300_000).map(|key| (dot, key)));
-        assert_eq!((index.count(), index.keys_at(dot).count()), (300_000, 300_000));
-        index.remove(&Vec::from_iter((0..300_000).map(|key| (dot, key))));
+    fn keys_that_share_a_dot_are_not_all_compared_with_each_other() {
+        const KEYS: u32 = 10_000;
+        let (compared, dot) = (Cell::new(0), Dot::new(A, 7));
+        let rows = || (0..KEYS).map(|key| (dot, Counting(key, &compared)));
+        let mut index = Index::default();
+        index.add(rows());
+        assert_eq!((index.count(), index.keys_at(dot).count()), (10_000, 10_000));
+        index.remove(&Vec::from_iter(rows()));
         assert_eq!((index.count(), index.replicas.len()), (0, 0));
+        // Twice down a tree; each with each would be fifty million.
+        assert!(compared.get() < 100 * u64::from(KEYS), "{}", compared.get());
     }
 
     /// A commit: dots that are born and dots that die, each with its cell.

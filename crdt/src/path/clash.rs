@@ -25,8 +25,7 @@ pub fn clash(a: &Key, b: &Key) -> Option<usize> {
         // They part above the end of both paths: as two entries of one map.
         return None;
     }
-    let (first, second) = if a <= b { (a, b) } else { (b, a) };
-    let second_len = if a <= b { b_len } else { a_len };
+    let (first, second, second_len) = if a <= b { (a, b, b_len) } else { (b, a, a_len) };
     let next_in_first = *first.as_bytes().get(shared)?;
     let next_in_second = *second.as_bytes().get(shared)?;
     if next_in_first == ESCAPE || next_in_second == ESCAPE {
