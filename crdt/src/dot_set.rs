@@ -74,6 +74,31 @@ impl DotSet {
         }
     }
 
+    /// Whether any of 64 neighbouring numbers is in the set: from `first` on those whose bits are set.
+    pub(crate) fn contains_any(&self, replica: ReplicaId, first: Seq, bits: u64) -> bool {
+        let at = self.spans.binary_search_by_key(&replica, |span| span.replica).ok();
+        let is_in_span = at.and_then(|at| self.spans.get(at)).is_some_and(|span| {
+            let word =
+                |at: u64| usize::try_from(at).ok().and_then(|at| span.words.get(at)).copied();
+            match first.checked_sub(span.after).and_then(|behind| behind.checked_sub(1)) {
+                Some(offset) => {
+                    let (low, high) = (word(offset / 64), word(offset / 64 + 1));
+                    let window = u128::from(low.unwrap_or(0)) | u128::from(high.unwrap_or(0)) << 64;
+                    (window >> (offset % 64)) & u128::from(bits) != 0
+                }
+                None => {
+                    let missing = u32::try_from(span.after.saturating_add(1) - first);
+                    let window = missing.ok().and_then(|n| word(0)?.checked_shl(n));
+                    window.is_some_and(|window| window & bits != 0)
+                }
+            }
+        });
+        let mut others = self
+            .others
+            .range(Dot::new(replica, first)..=Dot::new(replica, first.saturating_add(63)));
+        is_in_span || others.any(|dot| bits >> (dot.seq - first) & 1 == 1)
+    }
+
     /// The span, the word in it, and the bit in that.
     fn place(&self, dot: Dot) -> Option<(usize, usize, u64)> {
         let at = self.spans.binary_search_by_key(&dot.replica, |span| span.replica).ok()?;
@@ -114,6 +139,34 @@ mod tests {
     fn a_set_holds_what_a_plain_set_holds_inside_and_outside_of_its_spans() {
         let property =
             holds_what_a_plain_set_holds as fn(Vec<(bool, u64)>, Vec<(bool, u8, u8)>) -> bool;
+        quickcheck::QuickCheck::new().tests(5_000).quickcheck(property);
+    }
+
+    fn any_of_64_is_found_as_one_by_one(dots: Vec<u64>, asked: Vec<(u16, u64)>, after: u8) -> bool {
+        // The second span has no bits, since it is too long for so few dots.
+        let spans = [span(A, after.into(), 400), span(B, 0, u64::MAX)];
+        let mut set = DotSet::for_dots(dots.len(), spans);
+        let both = |seq: u64| [Dot::new(A, seq % 600), Dot::new(B, seq % 600)];
+        dots.into_iter().flat_map(both).for_each(|dot| {
+            set.insert(dot);
+        });
+        asked.into_iter().all(|(first, bits)| {
+            let first = u64::from(first) % 600;
+            [A, B].into_iter().all(|replica| {
+                // Few bits, so that some questions have no for an answer.
+                [bits, 1 << (bits % 64), 0].into_iter().all(|bits| {
+                    let mut asked = (0..64).filter(|at| bits >> at & 1 == 1);
+                    let expected = asked.any(|at| set.contains(Dot::new(replica, first + at)));
+                    set.contains_any(replica, first, bits) == expected
+                })
+            })
+        })
+    }
+
+    #[test]
+    fn any_of_64_neighbours_is_found_wherever_a_span_begins_and_ends() {
+        let property =
+            any_of_64_is_found_as_one_by_one as fn(Vec<u64>, Vec<(u16, u64)>, u8) -> bool;
         quickcheck::QuickCheck::new().tests(5_000).quickcheck(property);
     }
 

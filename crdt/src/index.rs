@@ -96,15 +96,12 @@ impl<K: Ord> Index<K> {
         })
     }
 
-    /// The dots in `ahead` that have rows, in no order.
-    pub(crate) fn dots_of(&self, ahead: Ahead) -> impl Iterator<Item = Dot> + '_ {
+    /// The numbers that have rows in the runs around `ahead`, 64 at a time: the first of them, and a bit for each.
+    pub(crate) fn words_of(&self, ahead: Ahead) -> impl Iterator<Item = (Seq, u64)> + '_ {
         let Ahead { replica, after, upto } = ahead;
         let rows = self.replicas.get(&replica).into_iter();
         let runs = rows.flat_map(move |rows| rows.range(place(after).0..=place(upto.max(after)).0));
-        let seqs = runs.flat_map(|(number, run)| {
-            run.rows().map(move |(low, _)| number << u8::BITS | u64::from(low))
-        });
-        seqs.filter(move |seq| after < *seq && *seq <= upto).map(move |seq| Dot::new(replica, seq))
+        runs.flat_map(|(number, run)| (number << u8::BITS..).step_by(64).zip(run.words()))
     }
 
     /// The keys of the cells that hold `dot`.

@@ -203,6 +203,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.range_tombstones.insert(tombstone);
         }
         commit.cells.reserve(staged.cells.len());
+        index.born.reserve(staged.cells.len());
         for (key, StagedCell { cell, is_whole }) in staged.cells.into_iter() {
             match is_whole {
                 true => self.replace_cell(key, cell, &mut index, &mut commit),
@@ -277,7 +278,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let (old, place) = if is_empty {
             (self.view.cells.remove(&key), None)
         } else {
-            let (stored, place) = self.view.cells.entry_or_insert_with(&key, Cell::default);
+            let (stored, place) = self.view.cells.entry_or_insert_with(&key, None, Cell::default);
             (Some(std::mem::replace(stored, cell)), place)
         };
         self.removals.note(&key, old.as_ref().is_some_and(Cell::holds_removal), holds);
@@ -305,7 +306,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
     ) {
-        let (cell, place) = self.view.cells.entry_or_insert_with(&key, Cell::default);
+        let (cell, place) = self.view.cells.entry_or_insert_with(&key, None, Cell::default);
         let held = cell.holds_removal();
         let turnover = cell.overwrite(prepared, &self.view.lives);
         let dots = cell.len();

@@ -99,3 +99,8 @@ fn bound_memory() {
 fn live_bytes() -> f64 {
     ALLOCATOR.current_usage() as f64
 }
+
+/// The bytes of this process that are in memory now; `None` where the system does not tell.
+fn resident_bytes() -> Option<f64> {
+    memory_stats::memory_stats().map(|found| found.physical_mem as f64)
+}

@@ -112,8 +112,14 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     alone(
         "memory",
         "Memory",
-        "What the allocator was asked for and has not got back, per key.",
-        &[metric("bytes", "B per key"), metric("bytes_many", "B per key, three times as many")],
+        "What the process takes of the machine's memory, per key; and what the allocator was asked for and has not \
+         got back.",
+        &[
+            metric("resident", "B per key"),
+            metric("resident_many", "B per key, three times as many"),
+            plain("bytes", "asked for"),
+            plain("bytes_many", "asked for, three times as many"),
+        ],
     ),
     Workload {
         meets: true,

@@ -58,6 +58,17 @@ impl<K> Run<K> {
         only.into_iter().chain(shared.flat_map(|(_, keys)| keys))
     }
 
+    /// A bit for each number that has a row.
+    pub(super) fn words(&self) -> [u64; 4] {
+        let mut words = self.named;
+        for (low, _) in &self.shared {
+            if let Some(word) = words.get_mut(usize::from(low / 64)) {
+                *word |= 1 << (low % 64);
+            }
+        }
+        words
+    }
+
     /// Where the row of a number is that has one.
     fn place(&self, low: u8) -> Option<usize> {
         let word = self.named.get(usize::from(low / 64))?;

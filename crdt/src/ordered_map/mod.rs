@@ -18,6 +18,7 @@
 //!   root is less than a quarter full. The right edge is exempt because an append starts a new
 //!   node instead of halving a full one.
 
+mod abreast;
 mod leaf;
 mod node;
 mod range;
@@ -28,6 +29,7 @@ use std::fmt;
 use std::ops::Bound;
 use triomphe::Arc;
 
+pub(crate) use abreast::{ABREAST, Each, Guess};
 pub(crate) use leaf::Entries;
 use node::{Node, Path, Spot};
 pub(crate) use range::Range;
@@ -93,6 +95,21 @@ impl<K: Ord, C, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
     /// The cell at `key`.
     pub(crate) fn get(&self, key: &K) -> Option<&C> {
         self.root.get(key)
+    }
+
+    /// The cell of each of some keys, [`ABREAST`] of them at the best.
+    pub(crate) fn get_abreast(&self, keys: &[&K]) -> Each<Option<&C>> {
+        self.root.get_abreast(keys)
+    }
+
+    /// Guesses for [`Self::entry_or_insert_with`], for keys in order, [`ABREAST`] of them at the best; fewer guesses
+    /// than keys where it would not help. The cells that are there are shown to `read`.
+    pub(crate) fn guess_abreast(&self, keys: &[&K], read: impl Fn(&C)) -> Each<Option<Guess>> {
+        let is_behind_all = |key: &&K| self.root.last_key().is_none_or(|last| last < *key);
+        match keys.first() {
+            Some(first) if !is_behind_all(first) => self.root.guess_abreast(keys, read),
+            _ => Each::new(),
+        }
     }
 
     /// The nearest key below `key` and the nearest above it, whether or not `key` is present.
@@ -261,12 +278,16 @@ impl<K: Ord + Clone, C: Clone, S, const FANOUT: usize> OrderedMap<K, C, S, FANOU
     }
 
     /// The cell at `key`, made and inserted if absent, and where it was inserted. The tree is
-    /// searched once, and the key is cloned only to insert it.
+    /// searched once, or not at all where the guess is right, and the key is cloned only to insert it.
     pub(crate) fn entry_or_insert_with(
         &mut self,
         key: &K,
+        guess: Option<Guess>,
         make: impl FnOnce() -> C,
     ) -> (&mut C, Option<Place>) {
+        if let Some(Guess { path, at }) = guess.filter(|guess| self.root.is_right(guess, key)) {
+            return (Node::cell_mut(&mut self.root, &path, at), None);
+        }
         let Spot { path, index, at_the_end, .. } = self.locate_with_room(key);
         match index {
             Ok(at) => (Node::cell_mut(&mut self.root, &path, at), None),

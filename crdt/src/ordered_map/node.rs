@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use triomphe::Arc;
 
 use super::Aggregate;
+use super::abreast::Guess;
 use super::leaf::{Entries, Leaf, STEP, copy, make_room, partition_point, split_off};
 
 /// The child taken at each level from the root down. Eight levels hold 8^8 entries at the least.
@@ -228,6 +229,17 @@ impl<K: Ord, C, S> Node<K, C, S> {
                 Body::Leaf(leaf) => return leaf.find(key).ok().map(|at| leaf.cell(at)),
             }
         }
+    }
+
+    /// Whether `key` is still where it was.
+    pub(super) fn is_right(&self, guess: &Guess, key: &K) -> bool {
+        let mut node = self;
+        for at in &guess.path {
+            let Body::Inner(children) = &node.body else { return false };
+            let Some(child) = children.get(*at) else { return false };
+            node = &child.node;
+        }
+        matches!(&node.body, Body::Leaf(leaf) if leaf.keys().get(guess.at) == Some(key))
     }
 
     pub(super) fn locate(&self, key: &K) -> Spot {

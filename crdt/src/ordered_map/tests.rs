@@ -43,6 +43,8 @@ fn measure_all(entries: Entries<'_, u16, u32>) -> Total {
 enum Op {
     Insert(u16, u32),
     Upsert(u16, u32),
+    /// Keys in equal distances, all looked for before the first is written.
+    UpsertAbreast(u16, u16),
     Change(u16, u32),
     Remove(u16),
     /// A run of neighbouring keys, so that leaves fill and empty.
@@ -69,7 +71,7 @@ fn any_bound(g: &mut Gen) -> Bound<u16> {
 impl Arbitrary for Op {
     fn arbitrary(g: &mut Gen) -> Self {
         let (key, cell) = (any_key(g), u32::arbitrary(g));
-        match u8::arbitrary(g) % 19 {
+        match u8::arbitrary(g) % 20 {
             0..=3 => Self::Insert(key, cell),
             4 => Self::Upsert(key, cell),
             5 => Self::Change(key, cell),
@@ -81,6 +83,7 @@ impl Arbitrary for Op {
             14 => Self::Range(any_bound(g), any_bound(g), u64::arbitrary(g)),
             15 => Self::IterFrom(key),
             16 => Self::Neighbours(key),
+            17 => Self::UpsertAbreast(key, u16::arbitrary(g) % 9),
             _ => Self::Aggregate(any_bound(g), any_bound(g)),
         }
     }
@@ -104,7 +107,7 @@ fn apply<const FANOUT: usize>(op: &Op, tree: &mut Tree<FANOUT>, model: &mut Mode
         Op::Insert(key, cell) => assert_eq!(tree.insert(key, cell), model.insert(key, cell)),
         Op::Upsert(key, cell) => {
             let absent = !model.contains_key(&key);
-            let (found, place) = tree.entry_or_insert_with(&key, || 7);
+            let (found, place) = tree.entry_or_insert_with(&key, None, || 7);
             *found = found.wrapping_add(cell);
             assert_eq!(place.is_some(), absent);
             if let Some(place) = place {
@@ -113,6 +116,7 @@ fn apply<const FANOUT: usize>(op: &Op, tree: &mut Tree<FANOUT>, model: &mut Mode
             let expected = model.entry(key).or_insert(7);
             *expected = expected.wrapping_add(cell);
         }
+        Op::UpsertAbreast(from, distance) => upsert_abreast(from, distance, tree, model),
         Op::Change(key, cell) => {
             let (found, expected) = (tree.get_mut(&key), model.get_mut(&key));
             assert_eq!(found, expected);
@@ -130,6 +134,33 @@ fn apply<const FANOUT: usize>(op: &Op, tree: &mut Tree<FANOUT>, model: &mut Mode
             assert_eq!(tree.insert(key, 2), model.insert(key, 2));
         }
         ref question => ask(question, tree, model),
+    }
+}
+
+fn upsert_abreast<const FANOUT: usize>(
+    from: u16,
+    distance: u16,
+    tree: &mut Tree<FANOUT>,
+    model: &mut Model,
+) {
+    let keys: Vec<u16> =
+        (0..u16::try_from(ABREAST).unwrap()).map(|n| from + n * distance).collect();
+    let keys: Vec<&u16> = keys.iter().collect();
+    let expected: Vec<_> = keys.iter().map(|key| model.get(*key)).collect();
+    assert_eq!(tree.get_abreast(&keys).to_vec(), expected);
+    let read = Cell::new(0);
+    let guesses = tree.guess_abreast(&keys, |_| read.set(read.get() + 1));
+    let is_present: Vec<bool> = guesses.iter().map(Option::is_some).collect();
+    if !guesses.is_empty() {
+        assert_eq!(is_present, Vec::from_iter(expected.iter().map(Option::is_some)));
+        assert_eq!(read.get(), expected.iter().flatten().count());
+    }
+    let mut guesses = guesses.into_iter();
+    for key in keys {
+        let (found, _) = tree.entry_or_insert_with(key, guesses.next().flatten(), || 3);
+        *found = found.wrapping_add(1);
+        let expected = model.entry(*key).or_insert(3);
+        *expected = expected.wrapping_add(1);
     }
 }
 

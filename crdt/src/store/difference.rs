@@ -8,7 +8,7 @@
 //! Somebody whose context does not cover the horizon is told everything: a difference could not name
 //! the removals that were collected.
 
-use crate::cell::CellRef;
+use crate::cell::{Cell, CellRef};
 use smallvec::SmallVec;
 
 use crate::context::Context;
@@ -17,6 +17,7 @@ use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, LocalDot, Seq};
 use crate::entry::Entry;
+use crate::ordered_map::ABREAST;
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
@@ -30,6 +31,10 @@ const WALKED_PER_NAMED: usize = 8;
 
 /// So many cells are looked at before the first of them is copied.
 const BLOCK_CELLS: usize = 32;
+
+/// Room is made for so many cells before it is known how many are taken: about as many as fit in a delta if they are
+/// records of a hundred bytes.
+const EXPECTED_CELLS: usize = 80_000;
 
 /// What a delta says of a cell, before it is copied.
 #[derive(Debug)]
@@ -233,8 +238,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         range: &'i KeyRange<K>,
     ) -> Cells<'s, 'i, K, V> {
         let most = self.view.cells.len() / WALKED_PER_NAMED;
-        let named: usize = upto.ahead_of(base).map(|ahead| self.index.count_of(ahead)).sum();
-        if named > most {
+        if self.dots_since(base, upto) > most {
             let is_fresh = |local: LocalDot| !base.contains(local.resolve(&self.view.lives));
             let cells = self.view.range(range);
             let fresh = cells.filter(move |(_, cell)| cell.cell.locals().any(is_fresh));
@@ -244,10 +248,18 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.cells_of(keys.filter(|key| range.contains(key)).collect())
     }
 
+    /// How many live dots `base` has not seen.
+    fn dots_since(&self, base: &VersionVector, upto: &VersionVector) -> usize {
+        upto.ahead_of(base).map(|ahead| self.index.count_of(ahead)).sum()
+    }
+
     fn cells_of<'s: 'i, 'i>(&'s self, mut keys: Vec<&'i K>) -> Cells<'s, 'i, K, V> {
         keys.sort_unstable();
         keys.dedup();
-        Box::new(keys.into_iter().map(|key| (key, self.view.cell(key))))
+        let cells: Vec<_> =
+            keys.chunks(ABREAST).flat_map(|keys| self.view.cells.get_abreast(keys)).collect();
+        let read = |cell: &'s Cell<V>| self.view.reader(cell);
+        Box::new(keys.into_iter().zip(cells).map(move |(key, cell)| (key, cell.map(read))))
     }
 
     /// The range tombstones in `range` that `base` has not seen, sorted.
@@ -285,7 +297,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             }
         };
         let mut told = told.map(|(key, cell)| Listed { key, cell, base: &base, coverage });
-        let (mut cells, mut cut) = (Vec::new(), None);
+        let expected = self.dots_since(&base, &upto).min(EXPECTED_CELLS);
+        let (mut cells, mut cut) = (Vec::with_capacity(expected), None);
         while cut.is_none() {
             let block: SmallVec<[_; BLOCK_CELLS]> = told.by_ref().take(BLOCK_CELLS).collect();
             let taken = takes(&block);

@@ -7,6 +7,7 @@
 //! Source: the join of causal CRDTs after Almeida, Shoker, Baquero, *Delta State Replicated Data Types*, 2018,
 //! section 7, by ranges of keys.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -20,6 +21,7 @@ use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, Seq};
 use crate::dot_set::DotSet;
 use crate::entry::Entry;
+use crate::ordered_map::{ABREAST, Each, Guess};
 use crate::planted::{Bug, any_planted, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
@@ -191,7 +193,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         }
     }
 
-    /// Whether the index has a row for any fresh dot: one walk along its rows of those numbers.
+    /// Whether the index has a row for any fresh dot: one walk along its runs of those numbers.
     fn names_any(&self, delta: &Delta<K, V>) -> bool {
         let spans: Vec<_> =
             delta.parts.iter().flat_map(|part| part.upto.ahead_of(&part.base)).collect();
@@ -199,7 +201,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         delta.fresh().for_each(|(_, dot, _)| {
             fresh.insert(dot);
         });
-        spans.into_iter().any(|ahead| self.index.dots_of(ahead).any(|dot| fresh.contains(dot)))
+        spans.into_iter().any(|ahead| {
+            let mut words = self.index.words_of(ahead);
+            words.any(|(first, bits)| fresh.contains_any(ahead.replica, first, bits))
+        })
     }
 
     pub(super) fn holds(&self, key: &K, dot: Dot) -> bool {
@@ -227,8 +232,15 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let mut gained = self.gained_unlisted(&part);
         let mut listed = std::mem::take(&mut part.cells);
         commit.cells.reserve(listed.len());
-        for cell in listed.iter_mut().chain(&mut gained) {
-            self.join_cell(cell, &part, index, commit);
+        index.born.reserve(listed.len());
+        for block in listed.chunks_mut(ABREAST) {
+            let mut guesses = self.guess_cells(block).into_iter();
+            for cell in block {
+                self.join_cell(cell, guesses.next().flatten(), &part, index, commit);
+            }
+        }
+        for cell in &mut gained {
+            self.join_cell(cell, None, &part, index, commit);
         }
         part.cells = listed;
         if part.coverage == Coverage::Complete {
@@ -251,9 +263,18 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         self.view.context.join(&part.range, &part.upto);
     }
 
+    /// Where the cells are that a delta lists, and a first look at each.
+    fn guess_cells(&self, listed: &[DeltaCell<K, V>]) -> Each<Option<Guess>> {
+        let keys: Each<&K> = listed.iter().map(|cell| &cell.key).collect();
+        self.view.cells.guess_abreast(&keys, |cell| {
+            black_box(cell.len());
+        })
+    }
+
     fn join_cell(
         &mut self,
         sent: &mut DeltaCell<K, V>,
+        guess: Option<Guess>,
         Part { upto, coverage, .. }: &Part<K, V>,
         index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
@@ -264,7 +285,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if is_difference && is_known && !planted(Bug::KnownDotsReplaced) {
             return;
         }
-        let (cell, place) = self.view.cells.entry_or_insert_with(&sent.key, Cell::default);
+        let (cell, place) = self.view.cells.entry_or_insert_with(&sent.key, guess, Cell::default);
         let held = cell.holds_removal();
         let turnover = cell.join(sent, own, upto, *coverage, &self.view.lives);
         debug_assert!(
@@ -312,7 +333,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let absent: Vec<K> = own.filter(|key| !is_listed(key)).cloned().collect();
         for key in absent {
             let mut nothing = DeltaCell { key, fresh: SmallVec::new(), kept: Vec::new() };
-            self.join_cell(&mut nothing, part, index, commit);
+            self.join_cell(&mut nothing, None, part, index, commit);
         }
     }
 

@@ -310,7 +310,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let lives = &self.view.lives;
         let local = |dot: &Dot| Some(LocalDot { life: lives.life(dot.replica)?, seq: dot.seq });
         let gone: SmallVec<[LocalDot; 2]> = gone.iter().filter_map(local).collect();
-        let (cell, place) = self.view.cells.entry_or_insert_with(key, Default::default);
+        let (cell, place) = self.view.cells.entry_or_insert_with(key, None, Default::default);
         let held = cell.holds_removal();
         let Turnover { died, .. } = cell.forget(&gone);
         let mut turnover = Turnover { died, ..Turnover::default() };

@@ -4,11 +4,11 @@ use anyhow::Result;
 
 use super::common::{expect_equal, fill, len_bytes, note_reached, pair, repeat};
 use crate::clock::timed;
-use crate::live_bytes;
 use crate::measurement::Measurement;
 use crate::peer::Peer;
 use crate::rows::{self, Rows};
 use crate::scale::{BATCH, Scale};
+use crate::{live_bytes, resident_bytes};
 
 pub(super) fn load<P: Peer>(scale: &Scale, found: &mut Measurement) -> Result<()> {
     write::<P>(scale.keys, P::LOAD_BATCH, scale, found)
@@ -37,7 +37,7 @@ pub(super) fn memory<P: Peer>(scale: &Scale, found: &mut Measurement) -> Result<
     // A batch ends where it is looked at the memory.
     let batch = P::LOAD_BATCH.min(scale.keys as usize);
     let numbers: Vec<Vec<u32>> = rows.batches(batch).map(<[u32]>::to_vec).collect();
-    let before = live_bytes();
+    let before = Memory::now();
     let mut peer = P::new(1)?;
     let (mut total_ns, mut keys) = (0.0, 0_u32);
     for numbers in &numbers {
@@ -46,16 +46,40 @@ pub(super) fn memory<P: Peer>(scale: &Scale, found: &mut Measurement) -> Result<
         keys += u32::try_from(numbers.len())?;
         let is_over = total_ns > scale.budget_s * 1e9;
         if keys == scale.keys || is_over && keys < scale.keys {
-            found.set("bytes", (live_bytes() - before) / f64::from(keys));
+            before.note_growth(["resident", "bytes"], keys, found);
         }
         if is_over {
             note_reached(keys, scale.many_keys, found);
             return Ok(());
         }
     }
-    found.set("bytes_many", (live_bytes() - before) / f64::from(keys));
+    before.note_growth(["resident_many", "bytes_many"], keys, found);
     peer.read(&rows::key(0))?;
     Ok(())
+}
+
+/// What this process has of memory.
+#[derive(Clone, Copy, Debug)]
+struct Memory {
+    /// In pages of the system, where it tells.
+    resident_bytes: Option<f64>,
+    /// What the allocator was asked for.
+    live_bytes: f64,
+}
+
+impl Memory {
+    fn now() -> Self {
+        Self { resident_bytes: resident_bytes(), live_bytes: live_bytes() }
+    }
+
+    /// Sets two numbers to what has come since, per key.
+    fn note_growth(self, [resident, live]: [&str; 2], keys: u32, found: &mut Measurement) {
+        let now = Self::now();
+        if let Some((now, before)) = now.resident_bytes.zip(self.resident_bytes) {
+            found.set(resident, (now - before) / f64::from(keys));
+        }
+        found.set(live, (now.live_bytes - self.live_bytes) / f64::from(keys));
+    }
 }
 
 pub(super) fn overwrites<P: Peer>(scale: &Scale, found: &mut Measurement) -> Result<()> {
