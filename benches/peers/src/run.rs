@@ -180,7 +180,7 @@ fn measure(job: &Job, quick: bool, bar: &ProgressBar) -> Measurement {
 fn start(asked: &Measurement, bar: &ProgressBar) -> Result<Option<Measurement>> {
     // The small sizes of a series are not smaller, but fewer.
     let is_short = asked.quick && asked.size.is_none();
-    let limit = Duration::from_secs(if is_short { 12 } else { 150 });
+    let limit = Duration::from_secs(if is_short { 8 } else { 150 });
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["measure", "--peer", &asked.peer, "--workload", &asked.workload]);
     if let Some(size) = asked.size {

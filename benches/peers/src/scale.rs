@@ -45,8 +45,8 @@ pub(crate) const QUICK: Scale = Scale {
     ids: 1_000,
     counters: 2_000,
     repeats: 7,
-    repeat_s: 1.5,
-    budget_s: 3.0,
+    repeat_s: 0.8,
+    budget_s: 2.0,
 };
 
 impl Scale {

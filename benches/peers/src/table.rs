@@ -85,7 +85,7 @@ fn row(
         remark(format!("stopped at {} for time", number(f64::from(reached))));
     }
     if found.tenth {
-        remark("at a tenth of the sizes: with all of them it was not done in 150 s (`--quick`: 12 s) and 8 GiB".to_owned());
+        remark("at a tenth of the sizes: with all of them it was not done in 150 s (`--quick`: 8 s) and 8 GiB".to_owned());
     }
     if let Some(failure) = &found.failure {
         remark(failure.clone());

@@ -32,8 +32,10 @@ const WALKED_PER_NAMED: usize = 8;
 /// So many cells are looked at before the first of them is copied.
 const BLOCK_CELLS: usize = 32;
 
-/// Room is made for so many cells before it is known how many are taken: about as many as fit in a delta if they are
-/// records of a hundred bytes.
+/// A part of so many cells is taken for a large one, for which room is made at once.
+const MANY_CELLS: usize = 4_096;
+
+/// As many cells are expected in a large part at the most: records of a hundred bytes that fill a delta.
 const EXPECTED_CELLS: usize = 80_000;
 
 /// What a delta says of a cell, before it is copied.
@@ -297,9 +299,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             }
         };
         let mut told = told.map(|(key, cell)| Listed { key, cell, base: &base, coverage });
-        let expected = self.dots_since(&base, &upto).min(EXPECTED_CELLS);
-        let (mut cells, mut cut) = (Vec::with_capacity(expected), None);
+        let (mut cells, mut cut) = (Vec::new(), None);
         while cut.is_none() {
+            if cells.len() == MANY_CELLS {
+                cells.reserve(self.dots_since(&base, &upto).min(EXPECTED_CELLS));
+            }
             let block: SmallVec<[_; BLOCK_CELLS]> = told.by_ref().take(BLOCK_CELLS).collect();
             let taken = takes(&block);
             cells.extend(block.iter().take(taken).map(|listed| listed.to_cell(&copy)));
@@ -309,6 +313,9 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             }
         }
         drop(told);
+        if cells.len() < cells.capacity() / 2 {
+            cells.shrink_to_fit();
+        }
         if cut.is_some() {
             range.end = cut;
         }
