@@ -313,7 +313,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             }
         }
         drop(told);
-        if cells.len() < cells.capacity() / 2 {
+        if cells.len() >= MANY_CELLS && cells.len() < cells.capacity() / 2 {
             cells.shrink_to_fit();
         }
         if cut.is_some() {
