@@ -8,7 +8,7 @@
 //! Somebody whose context does not cover the horizon is told everything: a difference could not name
 //! the removals that were collected.
 
-use crate::cell::{Cell, CellRef};
+use crate::cell::CellRef;
 use smallvec::SmallVec;
 
 use crate::context::Context;
@@ -17,7 +17,7 @@ use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, LocalDot, Seq};
 use crate::entry::Entry;
-use crate::ordered_map::ABREAST;
+use crate::ordered_map::{ABREAST, Each};
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
@@ -258,10 +258,17 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     fn cells_of<'s: 'i, 'i>(&'s self, mut keys: Vec<&'i K>) -> Cells<'s, 'i, K, V> {
         keys.sort_unstable();
         keys.dedup();
-        let cells: Vec<_> =
-            keys.chunks(ABREAST).flat_map(|keys| self.view.cells.get_abreast(keys)).collect();
-        let read = |cell: &'s Cell<V>| self.view.reader(cell);
-        Box::new(keys.into_iter().zip(cells).map(move |(key, cell)| (key, cell.map(read))))
+        if keys.len() < ABREAST {
+            return Box::new(keys.into_iter().map(|key| (key, self.view.cell(key))));
+        }
+        // Not all at once: the first ones may be all that is taken.
+        let starts = (0..keys.len()).step_by(ABREAST);
+        Box::new(starts.flat_map(move |start| {
+            let keys: Each<&K> = keys.iter().skip(start).take(ABREAST).copied().collect();
+            let cells = self.view.cells.get_abreast(&keys);
+            let cells = cells.into_iter().map(|cell| cell.map(|cell| self.view.reader(cell)));
+            keys.into_iter().zip(cells).collect::<Each<_>>()
+        }))
     }
 
     /// The range tombstones in `range` that `base` has not seen, sorted.
