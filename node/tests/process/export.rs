@@ -5,7 +5,7 @@ use crate::support::{Node, TempFile, equal};
 #[test]
 fn a_csv_comes_out_as_it_went_in() {
     let text = "id,name,note\n1,Ada,\"a, \"\"b\"\"\"\n2,\"two\nlines\",\nx,Bob,plain\n";
-    let (node, file) = (Node::start(&[]), TempFile::new("round.csv", text.as_bytes()));
+    let (node, file) = (Node::start(&[]), TempFile::new(".csv", text.as_bytes()));
     node.ok(&["import", file.path(), "--key", "id", "--into", "users"]);
     assert_eq!(node.ok(&["export", "users", "--format", "csv"]), text);
     let some = node.ok(&["export", "users", "--format", "csv", "--columns", "name"]);
@@ -46,7 +46,7 @@ fn what_is_no_record_is_left_out_of_a_csv_and_counted() {
 
 #[test]
 fn an_export_goes_to_a_file_on_request() {
-    let (node, file) = (Node::start(&[]), TempFile::new("out.jsonl", b""));
+    let (node, file) = (Node::start(&[]), TempFile::new(".jsonl", b""));
     node.ok(&["set", "a", "1"]);
     let printed = node.ok(&["export", "/", "--format", "jsonl", "--output", file.path()]);
     assert_eq!(printed, "");

@@ -19,7 +19,7 @@ fn counts(report: &Value) -> Value {
 
 #[test]
 fn quoted_commas_and_line_ends_arrive_and_empty_fields_stay_empty() {
-    let (node, file) = (Node::start(&[]), TempFile::new("quoted.csv", CITIES));
+    let (node, file) = (Node::start(&[]), TempFile::new(".csv", CITIES));
     assert_eq!(counts(&node.json(&import(&file, &[]))), json!([3, 3, 0, 0]));
     let second = node.json(&["get", "cities/2"])["value"].clone();
     assert_eq!(second, json!({"id": "2", "name": "Saint \"X\"", "note": "two\nlines"}));
@@ -29,7 +29,7 @@ fn quoted_commas_and_line_ends_arrive_and_empty_fields_stay_empty() {
 
 #[test]
 fn a_repeated_import_writes_nothing_and_sends_nothing_new() {
-    let (berlin, file) = (Node::start(&[]), TempFile::new("again.csv", CITIES));
+    let (berlin, file) = (Node::start(&[]), TempFile::new(".csv", CITIES));
     let paris = Node::start(&[&berlin]);
     berlin.ok(&import(&file, &["--batch", "2"]));
     equal(&[&berlin, &paris]);
@@ -42,7 +42,7 @@ fn a_repeated_import_writes_nothing_and_sends_nothing_new() {
 #[test]
 fn a_bad_row_stops_the_import_after_the_rows_before_it() {
     let node = Node::start(&[]);
-    let file = TempFile::new("stop.csv", b"id,name\n1,\"a\nb\"\n2\n3,c\n");
+    let file = TempFile::new(".csv", b"id,name\n1,\"a\nb\"\n2\n3,c\n");
     let stopped = node.run(&import(&file, &[]));
     assert_eq!(stopped.code, 1);
     assert!(stopped.err.contains("line 4: 1 fields instead of 2"), "{stopped:?}");
@@ -53,7 +53,7 @@ fn a_bad_row_stops_the_import_after_the_rows_before_it() {
 fn bad_rows_are_skipped_on_request_each_with_its_line() {
     let node = Node::start(&[]);
     let text = b"id,name\n1,a\n2\n,c\n1,d\n5,\xff\n6,f\n";
-    let file = TempFile::new("skip.csv", text);
+    let file = TempFile::new(".csv", text);
     let skipped = node.run(&import(&file, &["--on-bad-row", "skip", "--json"]));
     assert_eq!(skipped.code, 2, "{skipped:?}");
     let report: Value = serde_json::from_str(&skipped.out).unwrap();
@@ -72,7 +72,7 @@ fn bad_rows_are_skipped_on_request_each_with_its_line() {
 #[test]
 fn json_lines_keep_their_types() {
     let node = Node::start(&[]);
-    let file = TempFile::new("typed.jsonl", b"{\"id\":\"1\",\"n\":[1.5,null]}\nnot json\n");
+    let file = TempFile::new(".jsonl", b"{\"id\":\"1\",\"n\":[1.5,null]}\nnot json\n");
     let skipped = node.run(&import(&file, &["--on-bad-row", "skip"]));
     assert_eq!(skipped.code, 2, "{skipped:?}");
     assert!(skipped.err.contains("line 2: not JSON"), "{}", skipped.err);
@@ -86,13 +86,13 @@ fn a_file_that_cannot_be_an_import_is_refused_before_anything_is_written() {
     let missing = node.run(&["import", "missing.csv", "--key", "id", "--into", "cities"]);
     assert_eq!(missing.code, 1);
     assert!(missing.err.contains("cannot read missing.csv"), "{}", missing.err);
-    let file = TempFile::new("header.csv", b"a,b\n1,2\n");
+    let file = TempFile::new(".csv", b"a,b\n1,2\n");
     let no_key = node.run(&import(&file, &[]));
     assert_eq!(no_key.code, 2);
     assert!(no_key.err.contains("no column id; there is a, b"), "{}", no_key.err);
     let other = node.run(&["import", "x.xls", "--key", "id", "--into", "cities"]);
     assert_eq!(other.code, 2);
-    let alone = TempFile::new("alone.csv", CITIES);
+    let alone = TempFile::new(".csv", CITIES);
     let unreachable = run(&import(&alone, &[]));
     assert_eq!(unreachable.code, 1);
     assert!(unreachable.err.contains("rejoin serve"), "{}", unreachable.err);

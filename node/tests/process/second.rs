@@ -95,7 +95,7 @@ fn full_node() -> Node {
     for id in 3..400 {
         text.push_str(&format!("{id},name {},note {id}\n", id * id));
     }
-    let file = TempFile::new("second.csv", text.as_bytes());
+    let file = TempFile::new(".csv", text.as_bytes());
     node.ok(&["import", file.path(), "--key", "id", "--into", "users"]);
     let changes: [&[&str]; 22] = [
         &["set", "files/\"a/b \\\" c\"", "\"say \\\"hi\\\"\""],

@@ -2,11 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_rejoin");
 
@@ -191,24 +192,19 @@ pub(crate) fn equal(nodes: &[&Node]) {
     });
 }
 
-/// A file for one test; gone after it.
-pub(crate) struct TempFile(PathBuf);
+/// A file for one test, of which each has its own; gone after it.
+pub(crate) struct TempFile(NamedTempFile);
 
 impl TempFile {
-    pub(crate) fn new(name: &str, content: &[u8]) -> Self {
-        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let path = directory.join(format!("{}-{name}", std::process::id()));
-        std::fs::write(&path, content).expect("the file is written");
-        Self(path)
+    /// A file whose name ends with `ending`.
+    pub(crate) fn new(ending: &str, content: &[u8]) -> Self {
+        let named = tempfile::Builder::new().suffix(ending).tempfile();
+        let mut file = named.expect("a temporary file");
+        file.write_all(content).expect("the file is written");
+        Self(file)
     }
 
     pub(crate) fn path(&self) -> &str {
-        self.0.to_str().expect("UTF-8")
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        self.0.path().to_str().expect("UTF-8")
     }
 }
