@@ -59,6 +59,9 @@ const STEP_MS: u64 = 150;
 /// More rounds than any network of this size needs to become equal.
 const MOST_ROUNDS: u32 = 1_000;
 
+/// The step in which the document is founded.
+const FOUNDED: u64 = 1;
+
 /// After so many rounds everybody who can be mended by a peer was.
 const PATIENT_ROUNDS: u32 = 40;
 
@@ -130,7 +133,7 @@ impl Faults {
             ..=4 => COMPARED,
             _ => 0,
         };
-        let is_crowded = shape.sites >= Shape::LARGE.sites;
+        let is_crowded = shape.is_crowded();
         let is_managed = bulk > 0 || is_crowded || rng.u8(..6) > 0;
         let always: &[Fault] = match (bulk > 0, is_crowded) {
             (true, true) => &[Fault::Members, Fault::Drop, Fault::Away, Fault::Loss, Fault::Clone],
@@ -196,9 +199,8 @@ impl Faults {
             self.interrupt();
         }
         // While they are all there: later there may be nobody left who can.
-        let is_crowded = self.replay.shape.sites >= Shape::LARGE.sites;
-        let is_due = self.tally.marks.of(Mark::MembersChanged) == 0 && self.is_on(Fault::Members);
-        if is_crowded && is_due {
+        let is_due = self.step > FOUNDED && self.tally.marks.of(Mark::MembersChanged) == 0;
+        if is_due && self.replay.shape.is_crowded() && self.is_on(Fault::Members) {
             self.reorganise(0)?;
         }
         let at = self.rng.usize(..self.machines.len());
@@ -270,8 +272,23 @@ impl Faults {
         (0..self.machines.len()).try_for_each(|at| self.start(at))?;
         if self.is_managed {
             self.found()?;
+            self.introduce()?;
         }
         if self.bulk > 0 { self.scatter(0, self.bulk) } else { Ok(()) }
+    }
+
+    /// In a large network everybody hears at once who the members are. Where they do not, the founder can
+    /// be lost before anybody has heard of it, and nobody changes the members of that document any more:
+    /// smaller networks meet that.
+    fn introduce(&mut self) -> Result<(), Failure> {
+        for _ in 0..PATIENT_ROUNDS {
+            let has_heard = (0..self.machines.len()).all(|at| self.standing(at).0);
+            if has_heard || !self.replay.shape.is_crowded() {
+                return Ok(());
+            }
+            self.talk()?;
+        }
+        Ok(())
     }
 
     /// Lets everybody talk until all have the same.

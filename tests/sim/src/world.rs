@@ -33,6 +33,11 @@ impl Shape {
     /// The sizes by name.
     pub const NAMED: [(&str, Self); 3] =
         [("small", Self::SMALL), ("medium", Self::MEDIUM), ("large", Self::LARGE)];
+
+    /// Whether there are as many replicas as in the large history.
+    pub(crate) const fn is_crowded(&self) -> bool {
+        self.sites >= Self::LARGE.sites
+    }
 }
 
 /// A message on its way: a delta, and what its sender knew, for the oracle.

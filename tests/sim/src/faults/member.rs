@@ -10,7 +10,7 @@
 use rejoin::{Committed, KeyRange, MemberError, MemberState, ReplicaId, TransactError};
 
 use super::machine::Machine;
-use super::{Faults, Mark};
+use super::{FOUNDED, Faults, Mark};
 use crate::replay::Fault;
 use crate::report::{Failure, Symptom};
 
@@ -134,7 +134,7 @@ impl Faults {
                 if let Some(last) = committed.last {
                     self.claim(at, last.replica, last.seq - 1, last.seq)?;
                     self.machines[at].has_written = true;
-                    if self.step > 1 {
+                    if self.step > FOUNDED {
                         self.reach(Mark::MembersChanged);
                     }
                 }

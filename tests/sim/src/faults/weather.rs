@@ -60,13 +60,13 @@ impl Weather {
 /// Whether it is the turn of this history to have a fault; `None` leaves it to chance.
 fn turn(fault: Fault, replay: &Replay) -> Option<bool> {
     let is_turn = |of: u64, those: &[u64]| Some(those.contains(&(replay.seed % of)));
-    let (sites, large) = (replay.shape.sites, Shape::LARGE.sites);
+    let shape = &replay.shape;
     match fault {
-        Fault::Lie if sites < large => is_turn(4, &[0]),
-        Fault::Members | Fault::Drop if sites > Shape::SMALL.sites => {
+        Fault::Lie if !shape.is_crowded() => is_turn(4, &[0]),
+        Fault::Members | Fault::Drop if shape.sites > Shape::SMALL.sites => {
             is_turn(8, &[1, 2, 3, 4, 5, 6, 7])
         }
-        _ if sites < large => None,
+        _ if !shape.is_crowded() => None,
         Fault::Lie | Fault::Clone => is_turn(4, &[0, 1]),
         Fault::Loss | Fault::Disk => is_turn(4, &[1, 2]),
         Fault::Damage => is_turn(4, &[0, 3]),
