@@ -126,6 +126,8 @@ pub enum Bug {
     OnePeerAtATime,
     /// What is written off is said to have been seen, and nobody is told that it is not here.
     WrittenOffUnderNoHorizon,
+    /// A cell is taken to be where it was before other cells of the same delta came.
+    GuessTrusted,
     /// A removal without a key whose cell is not to be found is passed over.
     UnknownRemovalSkipped,
 }
@@ -140,7 +142,7 @@ impl Bug {
     ];
 
     /// Every other planted bug of this crate.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::OneRemovalPerCell,
         Self::PartialDeltaAdvancesWholeContext,
         Self::GapAccepted,
@@ -167,6 +169,7 @@ impl Bug {
         Self::ContextReplaced,
         Self::CommitInOneSegment,
         Self::ResolutionSupersedesEverything,
+        Self::GuessTrusted,
     ];
 
     /// The planted bugs that need whole replicas to be noticed: members, backups, liars, failing memory,
