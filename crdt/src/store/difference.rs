@@ -240,14 +240,17 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         range: &'i KeyRange<K>,
     ) -> Cells<'s, 'i, K, V> {
         let most = self.view.cells.len() / WALKED_PER_NAMED;
-        if self.dots_since(base, upto) > most {
+        let dots = self.dots_since(base, upto);
+        if dots > most {
             let is_fresh = |local: LocalDot| !base.contains(local.resolve(&self.view.lives));
             let cells = self.view.range(range);
             let fresh = cells.filter(move |(_, cell)| cell.cell.locals().any(is_fresh));
             return Box::new(fresh.map(|(key, cell)| (key, Some(cell))));
         }
-        let keys = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
-        self.cells_of(keys.filter(|key| range.contains(key)).collect())
+        let mut keys = Vec::with_capacity(dots);
+        let named = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
+        keys.extend(named.filter(|key| range.contains(key)));
+        self.cells_of(keys)
     }
 
     /// How many live dots `base` has not seen.
