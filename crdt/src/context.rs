@@ -5,6 +5,9 @@
 //! is what makes the catch-up resumable: a context may over-state only dots that cannot concern the
 //! key, and applying a delta of a range changes the context on that range only (invariant I7).
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use smallvec::{SmallVec, smallvec};
 
@@ -20,6 +23,10 @@ pub const MOST_SEGMENTS: usize = 4_096;
 /// The distinct version vectors that a replica may have: each is a catch-up that was broken off, of up to a
 /// megabyte and a half where 65 536 lives have written. Segments with the same vector share it.
 pub const MOST_VECTORS: usize = 64;
+
+/// The parts that a delta may have. Two replicas have no more than twice [`MOST_SEGMENTS`] ranges of different
+/// contexts between them, and damaged ranges cut few of those.
+pub const MOST_PARTS: usize = 4 * MOST_SEGMENTS;
 
 /// Which dots have been incorporated, for every key.
 ///
@@ -75,8 +82,7 @@ impl<K: Ord + Clone> Context<K> {
 
     /// The version vector that holds for `key`.
     pub fn at(&self, key: &K) -> &VersionVector {
-        let behind = self.segments.partition_point(|s| s.start.as_ref().is_none_or(|s| s <= key));
-        self.segment(behind.saturating_sub(1))
+        self.segment(self.behind(key).saturating_sub(1))
     }
 
     /// The version vector of every key, if all keys have the same: the replica is not hydrating.
@@ -92,10 +98,51 @@ impl<K: Ord + Clone> Context<K> {
         &'a self,
         range: &'a KeyRange<K>,
     ) -> impl Iterator<Item = (KeyRange<K>, &'a VersionVector)> + 'a {
-        self.segments.iter().enumerate().filter_map(move |(at, segment)| {
+        self.meeting(range).filter_map(move |at| {
+            let segment = self.segments.get(at)?;
             let end = self.segments.get(at + 1).and_then(|next| next.start.clone());
             let own = KeyRange::new(segment.start.clone(), end);
             Some((own.intersect(range)?, &segment.vector))
+        })
+    }
+
+    /// The positions of the segments that meet `range`.
+    fn meeting(&self, range: &KeyRange<K>) -> Range<usize> {
+        let first = range.start.as_ref().map_or(0, |start| self.behind(start).saturating_sub(1));
+        let end = range.end.as_ref().map_or(self.segments.len(), |end| self.starting_before(end));
+        first..end
+    }
+
+    /// How many segments start at `key` or before.
+    fn behind(&self, key: &K) -> usize {
+        self.segments.partition_point(|s| s.start.as_ref().is_none_or(|start| start <= key))
+    }
+
+    fn starting_before(&self, key: &K) -> usize {
+        self.segments.partition_point(|s| s.start.as_ref().is_none_or(|start| start < key))
+    }
+
+    /// The pieces of the keys on which both contexts are uniform, in key order: where each starts, the own
+    /// vector and the other one. Costs the segments of both.
+    fn beside<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = (Option<&'a K>, &'a VersionVector, &'a VersionVector)> {
+        let mut rest = (self.segments.iter().peekable(), other.segments.iter().peekable());
+        let (mut own, mut others) = (None, None);
+        std::iter::from_fn(move || {
+            // A segment without a start comes before all others.
+            let order = match (rest.0.peek(), rest.1.peek()) {
+                (Some(a), Some(b)) => a.start.cmp(&b.start),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => return None,
+            };
+            let next = if order.is_le() { rest.0.next() } else { None };
+            let others_next = if order.is_ge() { rest.1.next() } else { None };
+            (own, others) = (next.or(own), others_next.or(others));
+            let start = next.or(others_next)?.start.as_ref();
+            Some((start, &own?.vector, &others?.vector))
         })
     }
 
@@ -115,23 +162,31 @@ impl<K: Ord + Clone> Context<K> {
         distinct.len()
     }
 
+    /// Whether a replica may have this context: [`MOST_SEGMENTS`], [`MOST_VECTORS`].
+    pub fn is_within_bounds(&self) -> bool {
+        let segments = self.segment_count();
+        // Few segments cannot have many vectors, and are not compared.
+        segments <= MOST_VECTORS
+            || (segments <= MOST_SEGMENTS && self.vector_count() <= MOST_VECTORS)
+    }
+
     /// Whether a replica that has this context may take over `grown` as its next one: it is within the
     /// bounds, or no step away from them.
     pub(crate) fn may_grow_to(&self, grown: &Self) -> bool {
-        let (before, after) = (self.segment_count(), grown.segment_count());
-        if after <= MOST_VECTORS {
-            return true;
-        }
-        let few_segments = after <= MOST_SEGMENTS || after <= before;
-        few_segments && {
-            let vectors = grown.vector_count();
-            vectors <= MOST_VECTORS || vectors <= self.vector_count()
-        }
+        grown.is_within_bounds()
+            || ((grown.segment_count() <= MOST_SEGMENTS.max(self.segment_count()))
+                && grown.vector_count() <= MOST_VECTORS.max(self.vector_count()))
     }
 
     /// Whether everything in `vector` has been incorporated for every key of `range`.
     pub fn covers(&self, range: &KeyRange<K>, vector: &VersionVector) -> bool {
-        self.segments_in(range).all(|(_, own)| own.covers(vector))
+        let mut meeting = self.meeting(range).filter_map(|at| self.segments.get(at));
+        range.is_empty() || meeting.all(|segment| segment.vector.covers(vector))
+    }
+
+    /// Whether everything in `other` has been incorporated, for every key.
+    pub fn covers_context(&self, other: &Self) -> bool {
+        self.beside(other).all(|(_, own, vector)| own.covers(vector))
     }
 
     /// The last dot of `replica` that has been incorporated for every key; 0 if there is none.
@@ -146,32 +201,37 @@ impl<K: Ord + Clone> Context<K> {
         vectors.fold(first, |floor, vector| floor.meet(vector))
     }
 
-    /// The least context that covers both.
+    /// The least context that covers both; of equal vectors that of `other`.
     pub fn joined(&self, other: &Self) -> Self {
-        let mut both = self.clone();
-        for (range, vector) in other.segments_in(&KeyRange::full()) {
-            both.join(&range, vector);
+        // Few different vectors meet, however many segments there are, and what they share they go on sharing.
+        let mut known: Vec<(&VersionVector, &VersionVector, VersionVector)> = Vec::new();
+        let mut segments = Segments::new();
+        for (start, own, vector) in self.beside(other) {
+            let is_same = |pair: &&(&VersionVector, &VersionVector, VersionVector)| {
+                pair.0.is_shared_with(own) && pair.1.is_shared_with(vector)
+            };
+            let both = match known.iter().find(is_same) {
+                Some((_, _, both)) => both.clone(),
+                None => {
+                    let mut both = vector.clone();
+                    both.join(own);
+                    known.push((own, vector, both.clone()));
+                    both
+                }
+            };
+            segments.push(Segment { start: start.cloned(), vector: both });
         }
-        both
+        segments.dedup_by(|next, kept| next.vector == kept.vector);
+        Self { segments }
     }
 
     /// Incorporates `vector` for the keys of `range`.
     pub(crate) fn join(&mut self, range: &KeyRange<K>, vector: &VersionVector) {
         self.split_at(range.start.as_ref());
         self.split_at(range.end.as_ref());
-        for segment in &mut self.segments {
-            let starts_inside = match (&segment.start, &range.start) {
-                (_, None) => true,
-                (None, Some(_)) => false,
-                (Some(start), Some(first)) => start >= first,
-            };
-            let starts_before_end = match (&segment.start, &range.end) {
-                (None, _) | (_, None) => true,
-                (Some(start), Some(end)) => start < end,
-            };
-            if starts_inside && starts_before_end {
-                segment.vector.join(vector);
-            }
+        let inside = self.meeting(range);
+        for segment in self.segments.get_mut(inside).into_iter().flatten() {
+            segment.vector.join(vector);
         }
         self.segments.dedup_by(|next, kept| next.vector == kept.vector);
     }
@@ -201,7 +261,7 @@ impl<K: Ord + Clone> Context<K> {
     /// Makes `key` the start of a segment.
     fn split_at(&mut self, key: Option<&K>) {
         let Some(key) = key else { return };
-        let at = self.segments.partition_point(|s| s.start.as_ref().is_none_or(|s| s < key));
+        let at = self.starting_before(key);
         if self.segments.get(at).is_some_and(|s| s.start.as_ref() == Some(key)) {
             return;
         }
@@ -227,6 +287,10 @@ impl<'de, K: Ord + Deserialize<'de>> Deserialize<'de> for Context<K> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::ops::RangeInclusive;
+    use std::rc::Rc;
+
     use super::*;
 
     const A: ReplicaId = ReplicaId::from_u128(1);
@@ -277,5 +341,109 @@ mod tests {
         context.join(&KeyRange::new(Some(10), None), &seen(5));
         assert!(context.covers(&KeyRange::new(Some(10), Some(11)), &seen(5)));
         assert!(!context.covers(&KeyRange::new(Some(9), Some(11)), &seen(5)));
+    }
+
+    /// All there are.
+    const KEYS: RangeInclusive<u8> = 0..=23;
+
+    const LIVES: [ReplicaId; 2] = [A, ReplicaId::from_u128(2)];
+
+    /// A context of what was joined to it one after the other.
+    fn context_of(joined: &[(u8, u8, bool, u8)]) -> Context<u8> {
+        let mut context = Context::default();
+        for (start, end, which, seq) in joined {
+            // No key comes before the first one, so no segment ends there.
+            let bound = |key: &u8| (1..24).contains(&(key % 30)).then_some(key % 30);
+            let life = LIVES[usize::from(*which)];
+            let vector = [(life, Seq::from(seq % 4))].into_iter().collect();
+            let range = KeyRange::new(bound(start), bound(end));
+            if !range.is_empty() {
+                context.join(&range, &vector);
+            }
+        }
+        context
+    }
+
+    fn two_contexts_beside_each_other(
+        a: Vec<(u8, u8, bool, u8)>,
+        b: Vec<(u8, u8, bool, u8)>,
+        (start, end): (u8, u8),
+    ) -> bool {
+        let (a, b) = (context_of(&a), context_of(&b));
+        let both = a.joined(&b);
+        let is_least = KEYS.into_iter().all(|key| {
+            let mut vector = a.at(&key).clone();
+            vector.join(b.at(&key));
+            *both.at(&key) == vector
+        });
+        let covered = KEYS.into_iter().all(|key| a.at(&key).covers(b.at(&key)));
+        let range = KeyRange::new(Some(start % 24), Some(end % 24));
+        let inside = || KEYS.filter(|key| range.contains(key));
+        let segments: Vec<_> = a.segments_in(&range).collect();
+        let is_cut = inside().all(|key| {
+            let mut own = segments.iter().filter(|(segment, _)| segment.contains(&key));
+            own.next().map(|(_, vector)| *vector) == Some(a.at(&key)) && own.next().is_none()
+        });
+        let vector = b.at(&0);
+        is_least
+            && Context::checked(both.segments.clone()).as_ref() == Some(&both)
+            && both.covers_context(&a)
+            && both.covers_context(&b)
+            && a.covers_context(&b) == covered
+            && is_cut
+            && segments.iter().all(|(segment, _)| range.covers(segment) && !segment.is_empty())
+            && a.covers(&range, vector) == inside().all(|key| a.at(&key).covers(vector))
+    }
+
+    #[test]
+    fn contexts_are_joined_compared_and_cut_as_each_key_says() {
+        let property = two_contexts_beside_each_other
+            as fn(Vec<(u8, u8, bool, u8)>, Vec<(u8, u8, bool, u8)>, (u8, u8)) -> bool;
+        quickcheck::QuickCheck::new().tests(20_000).quickcheck(property);
+    }
+
+    /// A key that counts how often any is compared.
+    #[derive(Clone, Debug)]
+    struct Counted(u32, Rc<Cell<u64>>);
+
+    impl Ord for Counted {
+        fn cmp(&self, other: &Self) -> Ordering {
+            self.1.set(self.1.get() + 1);
+            self.0.cmp(&other.0)
+        }
+    }
+
+    impl PartialOrd for Counted {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            self.cmp(other) == Ordering::Equal
+        }
+    }
+
+    impl Eq for Counted {}
+
+    #[test]
+    fn two_contexts_of_many_segments_are_gone_through_once() {
+        const SEGMENTS: u32 = 4_000;
+        let compared = Rc::<Cell<u64>>::default();
+        let of = |first: u32, seqs: [Seq; 2]| {
+            let starts = (1..SEGMENTS).map(|n| Some(Counted(2 * n + first, Rc::clone(&compared))));
+            let starts = std::iter::once(None).chain(starts);
+            let segments = starts.zip(seqs.into_iter().cycle());
+            Context::from_segments(segments.map(|(start, seq)| (start, seen(seq)))).unwrap()
+        };
+        let (a, b) = (of(0, [1, 3]), of(1, [2, 4]));
+        let before = compared.get();
+        let both = a.joined(&b);
+        assert!(both.covers_context(&a) && both.covers_context(&b) && !a.covers_context(&b));
+        let first = KeyRange::new(None, Some(Counted(9, Rc::clone(&compared))));
+        assert_eq!(a.segments_in(&first).count(), 5);
+        let cost = compared.get() - before;
+        assert!(cost < 10 * u64::from(SEGMENTS), "{cost} comparisons");
     }
 }

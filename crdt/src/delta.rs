@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use crate::context::Context;
+use crate::context::{Context, MOST_PARTS};
 use crate::coverage::Coverage;
 use crate::delta_cell::DeltaCell;
 use crate::dot::Dot;
@@ -240,6 +240,7 @@ impl<K: Ord + Clone, V> Delta<K, V> {
     }
 
     fn check(&self, limits: &Limits) -> Result<(), InvalidDelta> {
+        at_most(self.parts.len(), MOST_PARTS)?;
         at_most(self.cell_count(), limits.cells_per_delta)?;
         let tombstones = self.parts.iter().map(|part| part.range_tombstones.len()).sum();
         at_most(tombstones, limits.range_tombstones_per_delta)?;

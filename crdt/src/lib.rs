@@ -63,7 +63,7 @@ mod view;
 pub mod wire;
 
 pub use cell::{CellRef, Sibling};
-pub use context::{Context, MOST_SEGMENTS, MOST_VECTORS};
+pub use context::{Context, MOST_PARTS, MOST_SEGMENTS, MOST_VECTORS};
 pub use coverage::Coverage;
 pub use delta::{AuthorisedDelta, Authority, Delta, InvalidDelta, Part, Unauthorised, ValidDelta};
 pub use delta_cell::DeltaCell;

@@ -5,8 +5,8 @@
 use rejoin_crdt::path::{IntoPath, Key, TypeTag};
 use rejoin_crdt::value::Value;
 use rejoin_crdt::{
-    AuthorisedDelta, Authority, Context, Delta, Hlc, JoinError, KeyRange, Limits, MOST_VECTORS,
-    ReplicaId, Store, Transaction,
+    AuthorisedDelta, Authority, Context, Coverage, Delta, Hlc, InvalidDelta, JoinError, KeyRange,
+    Limits, MOST_PARTS, MOST_VECTORS, Part, ReplicaId, Store, Transaction, VersionVector,
 };
 
 type State = Store<Key, Value>;
@@ -67,4 +67,27 @@ fn a_catch_up_too_many_is_refused_until_another_one_has_ended() {
     store.join(accepted(half), None).unwrap();
     store.join(one_more(), None).unwrap();
     store.verify(None).unwrap();
+}
+
+#[test]
+fn a_delta_in_more_parts_than_two_replicas_have_ranges_is_refused() {
+    let upto: VersionVector = [(ReplicaId::from_u128(1), 1)].into_iter().collect();
+    let delta = |parts: usize| {
+        let part = |at: usize| Part {
+            range: KeyRange::new(Some(key(at)), Some(key(at + 1))),
+            base: VersionVector::new(),
+            upto: upto.clone(),
+            coverage: Coverage::Difference,
+            cells: Vec::new(),
+            range_tombstones: Vec::new(),
+        };
+        let parts = (0..parts).map(part).collect();
+        Delta::<Key, Value> { parts, horizon: VersionVector::new(), fingerprint: None }
+    };
+    // They are neighbours, and make one range.
+    let mut store = State::new();
+    store.join(accepted(delta(MOST_PARTS)), None).unwrap();
+    assert_eq!(store.view().context().segment_count(), 3);
+    let refused = delta(MOST_PARTS + 1).validate(&Limits::default()).map(drop);
+    assert_eq!(refused, Err(InvalidDelta::TooLarge { found: MOST_PARTS + 1, limit: MOST_PARTS }));
 }

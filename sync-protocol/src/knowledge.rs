@@ -9,7 +9,6 @@ use rejoin_crdt::{Limits, ReplicaId, Seq};
 
 use crate::context_form::{self, ContextError};
 use crate::document::{Context, Delta};
-use crate::segments;
 
 /// The contexts of a session.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +35,7 @@ impl Knowledge {
 
     /// The last change of `replica` that the peer has if everything on its way arrives.
     pub(crate) fn hinted_seq(&self, replica: ReplicaId) -> Seq {
-        segments::least_seq(&self.hint, replica)
+        self.hint.seq(replica)
     }
 
     /// The last context that the peer told.
@@ -51,12 +50,12 @@ impl Knowledge {
 
     /// Whether the peer has something that `own` lacks, or may have.
     pub(crate) fn lacks(&self, own: &Context) -> bool {
-        self.peer.as_ref().is_none_or(|peer| !segments::covers(own, peer))
+        self.peer.as_ref().is_none_or(|peer| !own.covers_context(peer))
     }
 
     /// Whether the peer is known to have everything that `own` has.
     pub(crate) fn peer_covers(&self, own: &Context) -> bool {
-        self.peer.as_ref().is_some_and(|peer| segments::covers(peer, own))
+        self.peer.as_ref().is_some_and(|peer| peer.covers_context(own))
     }
 
     /// Whether the peer is known to have exactly what `own` has.
@@ -79,14 +78,14 @@ impl Knowledge {
 
     /// Whether the peer can already know that `own` is here.
     pub(crate) fn has_shown(&self, own: &Context) -> bool {
-        segments::covers(&self.shown, own)
+        self.shown.covers_context(own)
     }
 
     /// The form of `own` in the next message.
     pub(crate) fn tell(&mut self, own: &Context) -> Option<Vec<u8>> {
         let form = context_form::since(self.told.as_ref(), own);
         self.told = Some(own.clone());
-        self.shown = segments::joined(&self.shown, own);
+        self.shown = widened(&self.shown, own).unwrap_or_else(|| own.clone());
         form
     }
 
@@ -145,21 +144,64 @@ impl Knowledge {
 
     /// The peer has at least this.
     pub(crate) fn learn(&mut self, had: &Context) {
-        let peer = self.peer.get_or_insert_default();
-        *peer = segments::joined(peer, had);
-        self.hint = segments::joined(&self.hint, had);
+        let known = |before: &Context| widened(before, had).unwrap_or_else(|| had.clone());
+        self.peer = Some(known(self.peer.get_or_insert_default()));
+        self.hint = known(&self.hint);
     }
 
     /// The peer sent this delta, so it has its reach.
     pub(crate) fn learn_reach(&mut self, delta: &Delta) {
-        if self.peer.is_some() {
-            self.learn(&delta.reach());
+        if let Some(peer) = &mut self.peer {
+            let reach = delta.reach();
+            widen(peer, &reach);
+            widen(&mut self.hint, &reach);
         }
     }
 
     /// A delta that reaches to `reach` is on its way to the peer.
     pub(crate) fn sent(&mut self, reach: &Context) {
-        self.hint = segments::joined(&self.hint, reach);
-        self.shown = segments::joined(&self.shown, reach);
+        widen(&mut self.hint, reach);
+        widen(&mut self.shown, reach);
+    }
+}
+
+/// Both together, unless that would have more segments than anybody's context: a peer may tell of ever new ranges.
+fn widened(known: &Context, more: &Context) -> Option<Context> {
+    Some(known.joined(more)).filter(Context::is_within_bounds)
+}
+
+fn widen(known: &mut Context, more: &Context) {
+    if let Some(both) = widened(known, more) {
+        *known = both;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rejoin_crdt::path::{IntoPath, TypeTag};
+
+    use super::*;
+    use crate::document::Key;
+
+    #[test]
+    fn a_peer_that_tells_of_ever_new_ranges_fills_no_memory() {
+        let of = |number: u64| {
+            let key = |at: u64| Key::new((at,).into_path(), TypeTag::Register).ok();
+            let life = ReplicaId::from_u128(1);
+            let vector = |seq: Seq| [(life, seq)].into_iter().collect();
+            let segments = [(None, vector(1)), (key(number), vector(number))];
+            Context::from_segments(segments).unwrap_or_default()
+        };
+        let mut knowledge = Knowledge::default();
+        for number in 2..300 {
+            let told = of(number);
+            knowledge.learn(&told);
+            knowledge.sent(&told);
+            knowledge.tell(&told);
+            for context in [&knowledge.hint, &knowledge.shown].into_iter().chain(&knowledge.peer) {
+                assert!(context.is_within_bounds());
+            }
+            assert!(knowledge.peer_covers(&told), "what it told last");
+        }
     }
 }

@@ -1,34 +1,10 @@
-//! The algebra of contexts that a session needs: comparing, joining and lowering them.
+//! What a session asks of contexts beside comparing and joining them.
 //!
 //! All of it works segment by segment, so that it is exact for hydrating replicas too.
 
 use rejoin_crdt::{ReplicaId, Seq, VersionVector};
 
 use crate::document::{Context, Delta, Key, KeyRange};
-
-/// Whether everything in `lesser` is in `greater`, for every key.
-pub(crate) fn covers(greater: &Context, lesser: &Context) -> bool {
-    lesser.segments_in(&KeyRange::full()).all(|(range, vector)| greater.covers(&range, vector))
-}
-
-/// The least context that covers both; of equal ones the second, which shares its memory with what is newer.
-pub(crate) fn joined(a: &Context, b: &Context) -> Context {
-    if covers(b, a) {
-        return b.clone();
-    }
-    if covers(a, b) {
-        return a.clone();
-    }
-    let mut segments = Vec::new();
-    for (range, vector) in a.segments_in(&KeyRange::full()) {
-        for (range, other) in b.segments_in(&range) {
-            let mut both = vector.clone();
-            both.join(other);
-            segments.push((range.start, both));
-        }
-    }
-    from_segments(segments)
-}
 
 /// Whether `own` is ready for `delta`: every base is covered on its range.
 pub(crate) fn covers_base(own: &Context, delta: &Delta) -> bool {
@@ -51,11 +27,6 @@ pub(crate) fn lowered(context: &Context, replica: ReplicaId, seq: Seq) -> Contex
     let full = KeyRange::full();
     let segments = context.segments_in(&full).map(|(range, vector)| (range.start, lower(vector)));
     from_segments(segments.collect())
-}
-
-/// The last change of `replica` that is incorporated for every key.
-pub(crate) fn least_seq(context: &Context, replica: ReplicaId) -> Seq {
-    context.segments_in(&KeyRange::full()).map(|(_, vector)| vector.seq(replica)).min().unwrap_or(0)
 }
 
 /// The last change of `replica` that is incorporated for any key.

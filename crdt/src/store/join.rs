@@ -163,8 +163,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if context.uniform().is_some() && delta.parts.iter().all(is_whole) {
             return Ok(());
         }
-        let mut after = context.clone();
-        delta.parts.iter().for_each(|part| after.join(&part.range, &part.upto));
+        let after = context.joined(&delta.reach());
         let segments = after.segment_count();
         if context.may_grow_to(&after) { Ok(()) } else { Err(JoinError::Fragmented { segments }) }
     }

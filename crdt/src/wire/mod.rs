@@ -60,11 +60,11 @@ use envelope::{
 };
 use part::{PartBytes, read_part};
 use removals::Removals;
-use varint::{Reader, put_count, put_varint};
+use varint::{Reader, put_count, put_varint, wide};
 use vectors::{Dictionary, DictionaryWriter, put_vector, read_vector};
 use weight::{Budget, SEGMENT_BYTES};
 
-use crate::context::Context;
+use crate::context::{Context, MOST_SEGMENTS, MOST_VECTORS};
 use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::document::Acknowledgements;
@@ -180,27 +180,49 @@ pub fn encode_context(context: &Context<Key>) -> Vec<u8> {
 /// The context that was encoded to these bytes.
 ///
 /// # Errors
-/// What is wrong with the bytes, and where; limits are those of a delta.
+/// What is wrong with the bytes, and where; limits are those of a delta, and no context has more than
+/// [`MOST_SEGMENTS`] segments or more than [`MOST_VECTORS`] different vectors.
 pub fn decode_context(bytes: &[u8], limits: &Limits) -> Result<Context<Key>, DecodeError> {
     let (mut message, mut budget) = Message::open(bytes, limits, VECTOR_ELEMENTS)?;
     let Message { reader, dictionary, .. } = &mut message;
-    let mut content = bin(reader)?;
-    let mut bounds = Bounds::default();
-    let mut segments: Vec<(Option<Key>, VersionVector)> = Vec::new();
-    let nothing = VersionVector::new();
-    for position in 0..content.count(1)? {
+    let segments = read_segments(bin(reader)?, dictionary, &mut budget)?;
+    message.close()?;
+    Context::from_segments(segments).ok_or(DecodeError::Segments)
+}
+
+fn read_segments(
+    mut content: Reader<'_>,
+    dictionary: &mut Dictionary,
+    budget: &mut Budget,
+) -> Result<Vec<(Option<Key>, VersionVector)>, DecodeError> {
+    let at = content.at();
+    let at_most = |found: usize, limit: usize| match found <= limit {
+        true => Ok(()),
+        false => Err(DecodeError::TooMany { at, found: wide(found), limit: wide(limit) }),
+    };
+    let count = content.count(1)?;
+    at_most(count, MOST_SEGMENTS)?;
+    let (mut bounds, nothing) = (Bounds::default(), VersionVector::new());
+    let (mut segments, mut distinct) = (Vec::new(), Vec::<VersionVector>::new());
+    for position in 0..count {
         budget.charge(1, SEGMENT_BYTES)?;
         let start = match position {
             0 => None,
-            _ => Some(bounds.read(&mut content, &mut budget)?),
+            _ => Some(bounds.read(&mut content, budget)?),
         };
         let reference = segments.last().map_or(&nothing, |(_, last)| last);
-        let vector = read_vector(&mut content, dictionary, &mut budget, reference)?;
+        let vector = read_vector(&mut content, dictionary, budget, reference)?;
+        // Equal ones share their memory.
+        let known = distinct.iter().find(|known| **known == vector).cloned();
+        let vector = known.unwrap_or_else(|| {
+            distinct.push(vector.clone());
+            vector
+        });
+        at_most(distinct.len(), MOST_VECTORS)?;
         segments.push((start, vector));
     }
     content.end()?;
-    message.close()?;
-    Context::from_segments(segments).ok_or(DecodeError::Segments)
+    Ok(segments)
 }
 
 /// The bytes of a version vector.

@@ -296,6 +296,33 @@ fn contexts_and_version_vectors_come_back_and_have_one_form() {
     }
 }
 
+/// A context of so many segments, with so many different vectors in turn.
+fn segmented(segments: usize, vectors: u64) -> Context<Key> {
+    let starts = (1_u64..).map(|n| Key::new((n,).into_path(), TypeTag::Register).ok());
+    let starts = std::iter::once(None).chain(starts);
+    let seqs = (1..=vectors).cycle().map(|seq| [(A, seq)].into_iter().collect());
+    Context::from_segments(starts.zip(seqs).take(segments)).expect("neighbours differ")
+}
+
+#[test]
+fn a_context_beyond_what_a_replica_may_have_is_refused() {
+    let decoded = |segments: usize, vectors: usize| {
+        let context = segmented(segments, vectors as u64);
+        decode_context(&encode_context(&context), &Limits::default()).map(|read| read == context)
+    };
+    assert_eq!(decoded(MOST_SEGMENTS, MOST_VECTORS), Ok(true));
+    for (segments, vectors, limit) in
+        [(MOST_SEGMENTS + 1, 2, MOST_SEGMENTS), (MOST_VECTORS + 1, MOST_VECTORS + 1, MOST_VECTORS)]
+    {
+        let found = wide(limit) + 1;
+        let refused = decoded(segments, vectors);
+        assert!(
+            matches!(refused, Err(DecodeError::TooMany { found: f, limit: l, .. }) if (f, l) == (found, wide(limit))),
+            "{refused:?}"
+        );
+    }
+}
+
 #[test]
 fn the_context_of_a_replica_that_is_not_hydrating_is_as_short_as_its_vector() {
     let vector: VersionVector = [(A, 7), (B, 70)].into_iter().collect();

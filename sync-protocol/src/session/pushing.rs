@@ -208,7 +208,7 @@ impl Session {
         let Some(extract) = extract(store, &base, &peer.limits, fingerprint)? else {
             return Ok(());
         };
-        let reaches = segments::covers(&extract.reach, own);
+        let reaches = extract.reach.covers_context(own);
         self.send(0, extract);
         if !reaches {
             self.pushing.announce_at(self.now_ms);
