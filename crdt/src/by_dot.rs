@@ -8,7 +8,7 @@ use crate::dot::Dot;
 use crate::replica::ReplicaId;
 
 /// Dots whose numbers are further apart are sorted by comparing them.
-const PLACES_PER_DOT: usize = 16;
+const PLACES_PER_DOT: usize = 8;
 
 /// No dot.
 const NOBODY: u32 = u32::MAX;

@@ -141,15 +141,16 @@ impl<V: CellValue> Cell<V> {
     /// it.
     pub(crate) fn bury(&mut self, seen: &VersionVector, lives: &Lives) -> Turnover<V> {
         let mut turnover = Turnover::default();
-        self.retain(&mut turnover, |local, entry| {
-            let spared =
-                !entry.yields_to_range_tombstone() && !planted(Bug::RangeTombstoneRemovesResets);
-            spared || !seen.contains(local.resolve(lives))
-        });
+        self.retain(&mut turnover, |local, entry| !is_buried(local, entry, seen, lives));
         turnover
     }
 
-    /// Takes collected removals out.
+    /// Whether [`Self::bury`] takes anything.
+    pub(crate) fn is_buried_by(&self, seen: &VersionVector, lives: &Lives) -> bool {
+        self.items.as_slice().iter().any(|(local, entry)| is_buried(*local, entry, seen, lives))
+    }
+
+    /// Takes these dots out, whatever they are of: collected removals, or what a repair replaces.
     pub(crate) fn forget(&mut self, dots: &[LocalDot]) -> Turnover<V> {
         let mut turnover = Turnover::default();
         self.retain(&mut turnover, |local, _| !dots.contains(&local));
@@ -306,6 +307,10 @@ impl<V> Cell<V> {
         self.items.as_slice().iter().map(|(_, entry)| entry)
     }
 
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = Entry<V>> {
+        self.items.into_iter().map(|(_, entry)| entry)
+    }
+
     /// Everything that the resets of this cell have seen, as one.
     pub(crate) fn merged_reset(&self) -> Reset {
         let mut merged = Reset::default();
@@ -316,6 +321,12 @@ impl<V> Cell<V> {
         }
         merged
     }
+}
+
+/// Whether a range tombstone that has seen `seen` takes an entry.
+fn is_buried<V>(local: LocalDot, entry: &Entry<V>, seen: &VersionVector, lives: &Lives) -> bool {
+    (entry.yields_to_range_tombstone() || planted(Bug::RangeTombstoneRemovesResets))
+        && seen.contains(local.resolve(lives))
 }
 
 /// A cell as a reader sees it: every data type reads from here.

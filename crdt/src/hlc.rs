@@ -19,7 +19,8 @@ use crate::planted::{Bug, planted};
 /// broken one rule for long.
 pub const MAX_AHEAD_MS: u64 = 60_000;
 
-const LOGICAL_BITS: u32 = 16;
+/// The bits of a stamp below its milliseconds.
+pub(crate) const LOGICAL_BITS: u32 = 16;
 
 /// A time stamp: 48 bits of milliseconds since 1970 and a 16-bit logical part.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]

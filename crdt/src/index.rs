@@ -101,7 +101,8 @@ impl<K: Ord> Index<K> {
         let Ahead { replica, after, upto } = ahead;
         let rows = self.replicas.get(&replica).into_iter();
         let runs = rows.flat_map(move |rows| rows.range(place(after).0..=place(upto.max(after)).0));
-        runs.flat_map(|(number, run)| (number << u8::BITS..).step_by(64).zip(run.words()))
+        let firsts = |number: u64| [0, 64, 128, 192].map(|first| number << u8::BITS | first);
+        runs.flat_map(move |(number, run)| firsts(*number).into_iter().zip(run.words()))
     }
 
     /// The keys of the cells that hold `dot`.
@@ -221,7 +222,8 @@ mod tests {
     fn finds_what_a_plain_set_holds(steps: Vec<Step>, after: u8, upto: u8) -> bool {
         let row = |(dot, key): (u8, u8)| {
             let replica = if dot % 2 == 0 { A } else { B };
-            (Dot::new(replica, 37 * u64::from(dot / 2)), u64::from(key % 4))
+            // Close together, so that runs have many rows.
+            (Dot::new(replica, 3 * u64::from(dot / 2)), u64::from(key % 4))
         };
         let (mut index, mut model) = (Index::default(), BTreeSet::new());
         for (born, died) in steps {
@@ -233,7 +235,7 @@ mod tests {
             model.retain(|row| !died.contains(row));
             index.remove(&died);
         }
-        let (after, upto) = (18 * u64::from(after), 18 * u64::from(upto));
+        let (after, upto) = (2 * u64::from(after), 2 * u64::from(upto));
         let found = |replica: ReplicaId| {
             let meant = |dot: Dot| dot.replica == replica && after < dot.seq && dot.seq <= upto;
             let rows = model.iter().filter(|(dot, _)| meant(*dot));
@@ -242,6 +244,21 @@ mod tests {
             keys(&index, replica, after, upto) == expected
         };
         found(A) && found(B) && index.count() == model.len()
+    }
+
+    #[test]
+    fn words_say_which_numbers_have_rows_up_to_the_last_one() {
+        let mut index = Index::default();
+        let seqs = [1, 63, 64, 255, 256, Seq::MAX - 64, Seq::MAX];
+        index.add(seqs.map(|seq| (Dot::new(A, seq), seq)));
+        for (after, upto) in [(0, 1_000), (Seq::MAX - 100, Seq::MAX)] {
+            let words = index.words_of(Ahead { replica: A, after, upto });
+            let bits = words.flat_map(|(first, bits)| {
+                (0..64).filter_map(move |bit| (bits >> bit & 1 == 1).then_some(first + bit))
+            });
+            let expected = seqs.into_iter().filter(|seq| (after..=upto).contains(seq));
+            assert_eq!(Vec::from_iter(bits), Vec::from_iter(expected));
+        }
     }
 
     #[test]

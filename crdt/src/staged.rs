@@ -1,4 +1,5 @@
-//! What a transaction has prepared: whole cells beside the store, ready to take the place of the old.
+//! What a transaction has prepared, beside the store: whole cells that take the place of the old, or values that
+//! overwrite them unseen.
 
 mod cells;
 
@@ -76,10 +77,7 @@ impl<K, V> Staged<K, V> {
             let cells =
                 touched.filter_map(|(key, cell)| self.to_delta_cell(key, cell, stored)).collect();
             let tombstones = self.range_tombstones.iter();
-            let pieces = tombstones.filter_map(|tombstone| {
-                let range = tombstone.range.intersect(&range)?;
-                Some(RangeTombstone { range, ..tombstone.clone() })
-            });
+            let pieces = tombstones.filter_map(|tombstone| tombstone.cut_to(&range));
             let mut range_tombstones: Vec<_> = pieces.collect();
             range_tombstones.sort_by(|a, b| (a.dot, &a.range.start).cmp(&(b.dot, &b.range.start)));
             let (base, coverage) = (base.clone(), Coverage::Difference);

@@ -251,7 +251,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         commit: &mut Commit<K>,
     ) {
         let (start, end) = tombstone.range.bounds();
-        let keys: Vec<K> = self.view.cells.range(start, end).map(|(key, _)| key.clone()).collect();
+        // What nothing is taken from is not touched, so that views and sums stay as they are.
+        let lives = &self.view.lives;
+        let cells = self.view.cells.range(start, end);
+        let buried = cells.filter(|(_, cell)| cell.is_buried_by(&tombstone.seen, lives));
+        let keys: Vec<K> = buried.map(|(key, _)| key.clone()).collect();
         for key in keys {
             let Some(cell) = self.view.cells.get_mut(&key) else { continue };
             let held = cell.holds_removal();
@@ -273,7 +277,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         index: &mut IndexUpdate<K, V>,
         commit: &mut Commit<K>,
     ) {
-        let fresh: Vec<_> = cell.locals().collect();
+        let fresh: SmallVec<[_; 2]> = cell.locals().collect();
         let (is_empty, holds) = (cell.is_empty(), cell.holds_removal());
         let (old, place) = if is_empty {
             (self.view.cells.remove(&key), None)
@@ -282,11 +286,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             (Some(std::mem::replace(stored, cell)), place)
         };
         self.removals.note(&key, old.as_ref().is_some_and(Cell::holds_removal), holds);
-        let old: Vec<_> = old.iter().flat_map(Cell::locals).collect();
+        let dots: SmallVec<[_; 2]> = old.iter().flat_map(Cell::locals).collect();
         let turnover = Turnover {
-            born: fresh.iter().filter(|dot| !old.contains(dot)).copied().collect(),
-            died: old.iter().filter(|dot| !fresh.contains(dot)).copied().collect(),
-            gone: SmallVec::new(),
+            born: fresh.iter().filter(|dot| !dots.contains(dot)).copied().collect(),
+            died: dots.iter().filter(|dot| !fresh.contains(dot)).copied().collect(),
+            gone: old.into_iter().flat_map(Cell::into_entries).collect(),
         };
         debug_assert!(
             any_planted()

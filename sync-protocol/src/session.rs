@@ -132,8 +132,8 @@ impl Session {
     /// Takes the next bytes of the peer's stream, in any portions.
     ///
     /// # Errors
-    /// Says why the session cannot go on. No state was changed, here or in the store; the session has
-    /// ended, and its last outputs say so to the peer and to the driver.
+    /// Says why the session cannot go on. The frame that caused it changed nothing; those before it were taken. The
+    /// session has ended, and its last outputs say so to the peer and to the driver.
     pub fn handle_bytes(
         &mut self,
         bytes: &[u8],

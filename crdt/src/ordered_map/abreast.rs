@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use super::leaf::Leaf;
 use super::node::{Body, Child, Node, Path};
 
-/// So many keys are looked for at a time; processors have fewer reads under way.
+/// So many keys are looked for, or values read ahead, at a time; processors have fewer reads under way.
 pub(crate) const ABREAST: usize = 32;
 
 /// Fewer keys are looked for one by one.

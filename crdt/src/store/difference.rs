@@ -9,8 +9,6 @@
 //! the removals that were collected.
 
 use crate::cell::CellRef;
-use smallvec::SmallVec;
-
 use crate::context::Context;
 use crate::coverage::Coverage;
 use crate::delta::{Delta, Part};
@@ -28,9 +26,6 @@ use crate::view::{CellKey, CellValue};
 
 /// To look up and sort a cell that the index names takes as long as to walk past so many cells.
 const WALKED_PER_NAMED: usize = 8;
-
-/// So many cells are looked at before the first of them is copied.
-const BLOCK_CELLS: usize = 32;
 
 /// A part of so many cells is taken for a large one, for which room is made at once.
 const MANY_CELLS: usize = 4_096;
@@ -178,18 +173,14 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// The ranges in which somebody with the context `base` lacks something and a difference could not
     /// name every removal.
     pub fn below_horizon(&self, base: &Context<K>) -> Vec<KeyRange<K>> {
-        let full = KeyRange::full();
         let mut ranges: Vec<KeyRange<K>> = Vec::new();
-        for (own_range, upto) in self.view.context.segments_in(&full) {
-            for (range, base) in base.segments_in(&own_range) {
-                let base = base.meet(upto);
-                match ranges.last_mut() {
-                    _ if base == *upto || base.covers(&self.horizon) => {}
-                    Some(last) if last.end.is_some() && last.end == range.start => {
-                        last.end = range.end;
-                    }
-                    _ => ranges.push(range),
+        for (range, base, _) in self.intervals(base, &KeyRange::full()) {
+            match ranges.last_mut() {
+                _ if base.covers(&self.horizon) => {}
+                Some(last) if last.end.is_some() && last.end == range.start => {
+                    last.end = range.end;
                 }
+                _ => ranges.push(range),
             }
         }
         ranges
@@ -314,7 +305,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             if cells.len() == MANY_CELLS {
                 cells.reserve(self.dots_since(&base, &upto).min(EXPECTED_CELLS));
             }
-            let block: SmallVec<[_; BLOCK_CELLS]> = told.by_ref().take(BLOCK_CELLS).collect();
+            let block: Each<_> = told.by_ref().take(ABREAST).collect();
             let taken = takes(&block);
             cells.extend(block.iter().take(taken).map(|listed| listed.to_cell(&copy)));
             cut = block.get(taken).map(|listed| listed.key.clone());

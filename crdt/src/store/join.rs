@@ -20,7 +20,6 @@ use crate::delta::{AuthorisedDelta, Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, Seq};
 use crate::dot_set::DotSet;
-use crate::entry::Entry;
 use crate::ordered_map::{ABREAST, Each, Guess};
 use crate::planted::{Bug, any_planted, planted};
 use crate::range::KeyRange;
@@ -30,7 +29,7 @@ use crate::store::{Commit, IndexUpdate, Store};
 use crate::view::{CellKey, CellValue};
 
 /// Of a delta of fewer cells each dot is looked up in the index. Of others a walk along the index takes less.
-const MANY_CELLS: usize = 1_024;
+const WALKED_CELLS: usize = 1_024;
 
 /// Why a valid delta cannot be joined now. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -179,14 +178,10 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             let Dot { replica, seq } = piece.dot;
             return Err(JoinError::RepeatedDot { replica, seq });
         }
-        if delta.cell_count() >= MANY_CELLS && !self.names_any(delta) {
+        if delta.cell_count() >= WALKED_CELLS && !self.names_any(delta) {
             return Ok(());
         }
-        let is_repeated = |(key, dot, entry): &(&K, Dot, &Entry<V>)| {
-            let mut elsewhere = self.index.keys_at(*dot).filter(|other| other != key);
-            !matches!(entry, Entry::Reset(_)) && elsewhere.any(|other| self.holds(other, *dot))
-        };
-        match delta.fresh().find(is_repeated) {
+        match delta.fresh().find(|(key, dot, entry)| self.is_elsewhere(key, *dot, entry)) {
             Some((_, Dot { replica, seq }, _)) => Err(JoinError::RepeatedDot { replica, seq }),
             None => Ok(()),
         }

@@ -329,7 +329,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 
     /// Whether another cell holds `dot`. Resets share their dot.
-    fn is_elsewhere(&self, key: &K, dot: Dot, entry: &Entry<V>) -> bool {
+    pub(super) fn is_elsewhere(&self, key: &K, dot: Dot, entry: &Entry<V>) -> bool {
         let mut keys = self.index.keys_at(dot);
         !matches!(entry, Entry::Reset(_))
             && keys.any(|other| other != key && self.holds(other, dot))

@@ -4,14 +4,13 @@
 //! where they begin and end is short enough for the processor to wait for many at once. So a block of values is read
 //! like that before anything is done with it.
 
-use crate::delta_cell::DeltaCell;
-use crate::entry::Entry;
-use crate::path::Key;
-use crate::value::Value;
 use std::borrow::Borrow;
 
-/// As many reads as processors have under way.
-const BLOCK_CELLS: usize = 32;
+use crate::delta_cell::DeltaCell;
+use crate::entry::Entry;
+use crate::ordered_map::ABREAST;
+use crate::path::Key;
+use crate::value::Value;
 
 /// Reads a little of each value.
 pub(super) fn read<'e, V: Borrow<Value> + 'e>(entries: impl Iterator<Item = &'e Entry<V>>) {
@@ -23,7 +22,7 @@ pub(super) fn cells<V: Borrow<Value>>(
     cells: &[DeltaCell<Key, V>],
 ) -> impl Iterator<Item = &DeltaCell<Key, V>> {
     cells
-        .chunks(BLOCK_CELLS)
+        .chunks(ABREAST)
         .inspect(|block| read(block.iter().flat_map(|cell| &cell.fresh).map(|(_, entry)| entry)))
         .flatten()
 }

@@ -118,8 +118,11 @@ impl<'a, 'v> CellReader<'a, 'v> {
         let mut entries = EntryReader::begin(columns, budget, base, fresh_count, kept_count)?;
         keys.begin_bytes(columns)?;
         entries.begin_bytes(columns)?;
-        let fresh: Vec<Dot> =
-            (0..fresh_count).map(|_| dots.dot(dictionary)).collect::<Result<_, _>>()?;
+        // They have been charged, with their cells.
+        let mut fresh = Vec::with_capacity(usize::try_from(fresh_count).unwrap_or(0));
+        for _ in 0..fresh_count {
+            fresh.push(dots.dot(dictionary)?);
+        }
         entries.read_stamps(&fresh)?;
         let fresh = fresh.into_iter();
         Ok(Self { keys, least_fresh, further, kept, fresh, entries })

@@ -74,6 +74,8 @@ impl<'v> Pieces<'v> {
 #[derive(Debug)]
 pub(super) struct EntryReader<'a, 'v> {
     kind: Column<'a>,
+    /// So many entries have a stamp.
+    stamped: u64,
     stamps: StampReader<'a>,
     value_len: Column<'a>,
     over_len: Column<'a>,
@@ -195,7 +197,8 @@ impl<'a, 'v> EntryReader<'a, 'v> {
         budget.charge(slots, SLOT_BYTES)?;
         budget.charge(resets, RESET_BYTES)?;
         budget.charge(rows, ROW_BYTES)?;
-        let stamps = StampReader::begin(columns, values.saturating_add(tombstones))?;
+        let stamped = values.saturating_add(tombstones);
+        let stamps = StampReader::begin(columns, stamped)?;
         let (value_len, values_bytes) = columns.lengths(values)?;
         let (over_len, over) = columns.lengths(tombstones)?;
         budget.charge(over, OVER_DOT_BYTES)?;
@@ -207,6 +210,7 @@ impl<'a, 'v> EntryReader<'a, 'v> {
         let totals_count = slots.saturating_add(records).saturating_add(rows);
         Ok(Self {
             kind,
+            stamped,
             stamps,
             value_len,
             over_len,
@@ -224,6 +228,9 @@ impl<'a, 'v> EntryReader<'a, 'v> {
 
     /// Reads the stamps of those entries that have one. `dots` are all dots, in the order of cells.
     pub(super) fn read_stamps(&mut self, dots: &[Dot]) -> Result<(), DecodeError> {
+        if wide(dots.len()) == self.stamped {
+            return self.stamps.read(dots);
+        }
         let mut kinds = self.kind;
         let has_stamp = |_: &&Dot| kinds.next().is_ok_and(|kind| matches!(kind, VALUE | TOMBSTONE));
         let stamped: Vec<Dot> = dots.iter().filter(has_stamp).copied().collect();

@@ -7,7 +7,7 @@
 
 use thiserror::Error;
 
-use super::weight::{bytes_around_cells, bytes_of_cells, cell_bytes};
+use super::weight::{DECODED_SHARE, bytes_around_cells, bytes_of_cells, cell_bytes};
 use super::{KeylessDelta, ahead, decoded_bytes, encode_delta, encode_keyless};
 use crate::context::Context;
 use crate::delta::Delta;
@@ -17,9 +17,6 @@ use crate::limits::Limits;
 use crate::path::Key;
 use crate::store::{Listed, Store};
 use crate::value::Value;
-
-/// A receiver takes a delta that costs at most so many times the limit of its bytes, once decoded.
-const DECODED_SHARE: u64 = 3;
 
 /// A delta that a receiver takes. Its values are those in the store, which most of what is made only to be sent would
 /// copy in vain.

@@ -43,12 +43,15 @@ impl ColumnWriter {
 
     /// The bytes of the column; `None` if all its numbers are zero.
     pub(super) fn finish(mut self) -> Option<Vec<u8>> {
+        if !self.has_nonzero {
+            return None;
+        }
         self.end_run();
         if self.literals.count() >= MIN_RUN {
             self.end_literals();
         }
         self.literals.finish(&mut self.groups);
-        self.has_nonzero.then_some(self.groups)
+        Some(self.groups)
     }
 
     fn end_run(&mut self) {

@@ -11,10 +11,7 @@ use super::runs::{Column, ColumnWriter};
 use super::varint::{add_difference, difference};
 use crate::by_dot::{ByDot, order_of};
 use crate::dot::Dot;
-use crate::hlc::Hlc;
-
-/// The bits of a stamp below its milliseconds.
-const LOGICAL_BITS: u32 = 16;
+use crate::hlc::{Hlc, LOGICAL_BITS};
 
 const LOGICAL_MASK: u64 = (1 << LOGICAL_BITS) - 1;
 

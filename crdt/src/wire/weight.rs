@@ -53,6 +53,9 @@ pub(super) fn content_bytes(len: usize) -> u64 {
     }
 }
 
+/// A receiver takes a delta that costs at most so many times the limit of its bytes, once decoded.
+pub(super) const DECODED_SHARE: u64 = 3;
+
 /// What a decoder may still spend, and count, on one message.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -65,7 +68,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(wire_bytes: usize, limits: &Limits) -> Self {
-        let memory_limit = wide(limits.delta_bytes).saturating_mul(3);
+        let memory_limit = wide(limits.delta_bytes).saturating_mul(DECODED_SHARE);
         Self {
             memory_left: memory_limit.saturating_sub(wide(wire_bytes)),
             memory_limit,

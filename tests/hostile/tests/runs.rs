@@ -1,7 +1,7 @@
 //! Runs make a delta dense: a few bytes can stand for a million dots.
 
 use rejoin_crdt::path::{IntoPath, Key, TypeTag};
-use rejoin_crdt::value::Value;
+use rejoin_crdt::value::{EncodeError, Value};
 use rejoin_crdt::{
     Coverage, Delta, DeltaCell, Dot, Entry, Hlc, KeyRange, Limits, Part, ReplicaId, VersionVector,
     wire,
@@ -10,25 +10,75 @@ use rejoin_hostile::peak_of;
 
 const A: ReplicaId = ReplicaId::from_u128(1);
 
-/// A cell that keeps a run of consecutive dots: well-formed, though never valid.
-fn with_a_run(dots: u64) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    let entry = Entry::Value { hlc: Hlc::new(1, 0), value: Value::from_serialize(&1)? };
-    let cell = DeltaCell {
-        key: Key::new("key".into_path(), TypeTag::Register)?,
-        fresh: [(Dot::new(A, dots + 1), entry)].into_iter().collect(),
-        kept: (1..=dots).map(|seq| Dot::new(A, seq)).collect(),
-    };
+/// A delta of these cells: well-formed, though never valid.
+fn of_cells(base: u64, cells: Vec<DeltaCell<Key, Value>>) -> Vec<u8> {
     let vector = |seq| VersionVector::from_iter([(A, seq)]);
     let part = Part {
         range: KeyRange::full(),
-        base: vector(dots),
-        upto: vector(dots + 1),
+        base: vector(base),
+        upto: vector(u64::MAX),
         coverage: Coverage::Difference,
-        cells: vec![cell],
+        cells,
         range_tombstones: Vec::new(),
     };
-    let delta = Delta { parts: vec![part], horizon: vector(0), fingerprint: None };
-    Ok(wire::encode_delta(&delta))
+    wire::encode_delta(&Delta { parts: vec![part], horizon: vector(0), fingerprint: None })
+}
+
+fn entry() -> Result<Entry<Value>, EncodeError> {
+    Ok(Entry::Value { hlc: Hlc::new(1, 0), value: Value::from_serialize(&1)? })
+}
+
+/// A cell that keeps a run of consecutive dots.
+fn with_a_run(dots: u64) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let cell = DeltaCell {
+        key: Key::new("key".into_path(), TypeTag::Register)?,
+        fresh: [(Dot::new(A, dots + 1), entry()?)].into_iter().collect(),
+        kept: (1..=dots).map(|seq| Dot::new(A, seq)).collect(),
+    };
+    Ok(of_cells(dots, vec![cell]))
+}
+
+/// A cell of so many fresh dots whose numbers are so far apart.
+fn with_fresh_dots(dots: u64, apart: u64) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let (key, entry) = (Key::new("key".into_path(), TypeTag::Register)?, entry()?);
+    let fresh = (1..=dots).map(|at| (Dot::new(A, at * apart), entry.clone())).collect();
+    Ok(of_cells(0, vec![DeltaCell { key, fresh, kept: Vec::new() }]))
+}
+
+/// So many cells of one fresh dot.
+fn of_small_cells(cells: u64) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let cell = |at: u64| {
+        let fresh = [(Dot::new(A, at), entry()?)].into_iter().collect();
+        Ok(DeltaCell {
+            key: Key::new((at,).into_path(), TypeTag::Register)?,
+            fresh,
+            kept: Vec::new(),
+        })
+    };
+    let cells: Result<_, Box<dyn std::error::Error>> = (1..=cells).map(cell).collect();
+    Ok(of_cells(0, cells?))
+}
+
+#[test]
+fn fresh_dots_cost_no_more_than_a_staged_delta() {
+    let limits = Limits::default();
+    let allowed = 3 * limits.delta_bytes;
+    let mut accepted = 0;
+    for count in [1_000, 300_000, 340_000, 347_000, 370_000, 385_000] {
+        for (what, bytes) in [
+            ("consecutive", with_fresh_dots(count, 1)),
+            ("7 apart", with_fresh_dots(count, 7)),
+            ("15 apart", with_fresh_dots(count, 15)),
+            ("one by one", of_small_cells(count)),
+        ] {
+            let bytes = bytes.unwrap();
+            let (result, peak) = peak_of(|| wire::decode_delta(&bytes, &limits));
+            println!("{count} fresh dots, {what}: {peak} bytes of memory");
+            assert!(peak <= allowed, "{peak} bytes for {count} dots, {what}");
+            accepted += usize::from(result.is_ok());
+        }
+    }
+    assert!(accepted >= 16, "{accepted}");
 }
 
 #[test]
