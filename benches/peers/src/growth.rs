@@ -176,8 +176,9 @@ pub(crate) const SERIES: &[Series] = &[
     Series {
         name: "growth_differences",
         title: "Per difference",
-        about: "So many keys are overwritten in one of two equal replicas, in one transaction; the other one \
-                gets them. Both are read in between, so that what is said above of 1 % holds from 1 000 keys on.",
+        about: "So many of 300 000 keys are overwritten in one of two equal replicas, in one transaction; the \
+                other one gets them. Both are read in between, so that what is said above of 1 % holds from 10 000 \
+                keys on.",
         unit: "changed keys",
         full: &[1, 10, 100, 1_000, 10_000, 100_000],
         quick: &[1, 100, 10_000],
