@@ -3,6 +3,8 @@
 //! One writer at a time prepares changes beside the document and takes the document's lock only to
 //! apply them. Before a change that takes long is applied, the state before it is published as a
 //! view, so that readers never wait for it. No lock is held across a callback.
+//!
+//! What was weighed: `docs/decisions/0007-staged-transactions.md`.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};

@@ -12,6 +12,8 @@
 //! Baquero, *Delta State Replicated Data Types*, 2018, section 7. Two refinements are ours: a removal
 //! is a live dot too, so that the difference of two replicas is always a set of dots; and entries with
 //! a single writer (counter slots) replace their older selves instead of competing.
+//!
+//! What was weighed: `docs/decisions/0001-one-cell-engine.md`.
 
 mod items;
 

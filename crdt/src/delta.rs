@@ -26,6 +26,8 @@
 //!
 //! Source: delta-intervals and the causal-delta-merging condition of Almeida, Shoker, Baquero, *Delta
 //! State Replicated Data Types*, 2018, section 4.2; ranges, the explicit base and its check are ours.
+//!
+//! What was weighed: `docs/decisions/0006-delta-of-parts.md`.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;

@@ -3,6 +3,8 @@
 //! The dots of a delta mostly lie close together: they are between what its reader has and what its author has.
 //! Then a set of them is a bit for each number in between, and asking takes a nanosecond. Where they are few
 //! and far between it is a tree, so that no delta can make anybody allocate more than its own size.
+//!
+//! What was weighed: `docs/decisions/0018-sets-of-dots.md`.
 
 use std::collections::BTreeSet;
 

@@ -7,6 +7,8 @@
 //! Cells hold a dot for every live value, so the 16 bytes of an id would be paid per record. A store
 //! therefore interns ids to a 32-bit [`Life`]. The handle is private to its table: it is never
 //! compared between stores and never leaves memory.
+//!
+//! What was weighed: `docs/decisions/0004-interned-replica-ids.md`.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

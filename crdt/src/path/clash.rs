@@ -4,6 +4,8 @@
 //! two keys that are neighbours in key order. All cells at or below a path are contiguous, first
 //! its own by type, then the paths below it, then the elements of a set there; so wherever kinds
 //! change there are two neighbours, and comparing each new key with its neighbours finds them all.
+//!
+//! What was weighed: `docs/decisions/0008-type-clash-index.md`.
 
 use super::encoding::{AFTER_OWN_CELLS, ESCAPE};
 use super::{Key, TypeTag};

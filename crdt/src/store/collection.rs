@@ -25,6 +25,8 @@
 //! not seen the removal, and is still on its way, would show. Such a cell goes as a whole, or not at
 //! all: a value in it has lost to a tombstone, or competes with one, and stays in its company until a
 //! later write has seen both.
+//!
+//! What was weighed: `docs/decisions/0011-what-collection-leaves.md`.
 
 use std::collections::BTreeSet;
 

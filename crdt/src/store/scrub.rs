@@ -18,6 +18,8 @@
 //! A leaf of the ordered map is the grain, some forty cells. What this cannot find is damage from before the
 //! first sum or before a write to the same leaf, in what a tombstone or a reset says beside its dot, in a range
 //! tombstone, in a version vector, or in the order of keys.
+//!
+//! What was weighed: `docs/decisions/0012-damage.md`.
 
 use crate::context::Context;
 use crate::coverage::Coverage;

@@ -9,6 +9,8 @@
 //! a dot that is alive in one cell names that cell, and a check over all keys says that both sides mean the
 //! same ones. A reader who has removed or overwritten the same thing meanwhile cannot tell the key, and has
 //! to ask for it.
+//!
+//! What was weighed: `docs/decisions/0016-removals-without-keys.md`.
 
 use std::collections::BTreeMap;
 

@@ -13,6 +13,8 @@
 //! and what lies between two runs is one group. Whoever reads checks this.
 //!
 //! Idea: the hybrid of run lengths and bit-packing of Apache Parquet.
+//!
+//! What was weighed: `docs/decisions/0017-columns-of-a-delta.md`.
 
 use super::blocks::{Block, BlockWriter};
 use super::error::DecodeError;

@@ -7,6 +7,8 @@
 //!
 //! The costs are part of the format: the same on every platform, so that all replicas agree on what
 //! is too heavy. They are the sizes of the types on a 64-bit platform plus what an allocation costs.
+//!
+//! What was weighed: `docs/decisions/0010-memory-of-a-delta.md`.
 
 use super::ahead;
 use super::error::DecodeError;
