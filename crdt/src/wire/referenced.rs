@@ -5,6 +5,8 @@
 //! but one number of flags and what they name; and a replica that the reference has is named by its place
 //! there instead of 16 bytes. Vectors and columns name replicas by their number in the dictionary, as
 //! everywhere: it has only the ids that the delta needs, and is as small for 65 536 writers as for two.
+//!
+//! What was weighed: `docs/decisions/0020-deltas-after-a-reference.md`.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
