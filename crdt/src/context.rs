@@ -210,7 +210,7 @@ impl<K: Ord + Clone> Context<K> {
             let is_same = |pair: &&(&VersionVector, &VersionVector, VersionVector)| {
                 pair.0.is_shared_with(own) && pair.1.is_shared_with(vector)
             };
-            let both = match known.iter().find(is_same) {
+            let both = match known.iter().rev().take(MOST_VECTORS).find(is_same) {
                 Some((_, _, both)) => both.clone(),
                 None => {
                     let mut both = vector.clone();
