@@ -12,19 +12,14 @@
 
 use std::hint::select_unpredictable;
 
-use smallvec::SmallVec;
-
 use super::leaf::Leaf;
-use super::node::{Body, Child, Node, Path};
+use super::node::{Body, Child, Node, Path, child_with, push};
 
 /// So many keys are looked for, or values read ahead, at a time; processors have fewer reads under way.
 pub(crate) const ABREAST: usize = 32;
 
 /// Fewer keys are looked for one by one.
 const LEAST: usize = 4;
-
-/// Something for each of some keys.
-pub(crate) type Each<T> = SmallVec<[T; ABREAST]>;
 
 /// Where a key was before other keys may have come or gone.
 #[derive(Debug)]
@@ -33,66 +28,92 @@ pub(crate) struct Guess {
     pub(super) at: usize,
 }
 
-/// A leaf, and the way there.
-struct Reached<'a, K, C> {
-    leaf: &'a Leaf<K, C>,
-    path: Path,
-    /// How many keys of the leaf come before the one that is looked for.
-    at: usize,
+/// For each of a few keys a leaf, and how many of its keys come before.
+struct Reached<'a, K, C, S> {
+    leaves: [&'a Node<K, C, S>; ABREAST],
+    places: [usize; ABREAST],
 }
 
-impl<K: Ord, C> Reached<'_, K, C> {
-    fn holds(&self, key: &K) -> bool {
-        self.leaf.keys().get(self.at) == Some(key)
+impl<'a, K: Ord, C, S> Reached<'a, K, C, S> {
+    /// Where each key is that is there: its position in its leaf, and its cell.
+    fn cells(self, keys: &[&K]) -> impl Iterator<Item = Option<(usize, &'a C)>> {
+        let reached = self.leaves.into_iter().zip(self.places).zip(keys);
+        reached.map(|((node, at), key)| {
+            let leaf = node.leaf().filter(|leaf| leaf.keys().get(at) == Some(key));
+            leaf.map(|leaf| (at, leaf.cell(at)))
+        })
     }
 }
 
 impl<K: Ord, C, S> Node<K, C, S> {
-    /// The cell of each of some keys.
-    pub(super) fn get_abreast<'a>(&'a self, keys: &[&K]) -> Each<Option<&'a C>> {
+    /// The cell of each of some keys in order.
+    pub(super) fn get_abreast<'a>(&'a self, keys: &[&K]) -> Vec<Option<&'a C>> {
         if keys.len() < LEAST {
             return keys.iter().map(|key| self.get(key)).collect();
         }
-        let reached = self.reach_abreast(keys).into_iter().zip(keys);
-        reached.map(|(found, key)| found.holds(key).then(|| found.leaf.cell(found.at))).collect()
-    }
-
-    /// Where each of some keys is, as long as nothing changes; nothing for fewer keys than are worth it. Their cells
-    /// are shown to `read`.
-    pub(super) fn guess_abreast(&self, keys: &[&K], read: impl Fn(&C)) -> Each<Option<Guess>> {
-        if keys.len() < LEAST {
-            return Each::new();
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(ABREAST) {
+            let cells = self.reach_abreast(keys, |_, _| {}).cells(keys);
+            found.extend(cells.map(|cell| cell.map(|(_, cell)| cell)));
         }
-        let reached = self.reach_abreast(keys);
-        let held = || reached.iter().zip(keys).filter(|(found, key)| found.holds(key));
-        held().for_each(|(found, _)| read(found.leaf.cell(found.at)));
-        let guess = |(found, key): (Reached<'_, K, C>, &&K)| {
-            found.holds(key).then_some(Guess { path: found.path, at: found.at })
-        };
-        reached.into_iter().zip(keys).map(guess).collect()
+        found
     }
 
-    fn reach_abreast(&self, keys: &[&K]) -> Each<Reached<'_, K, C>> {
-        let mut nodes: Each<(&Self, Path)> = keys.iter().map(|_| (self, Path::new())).collect();
+    /// Where each of some keys in order is, as long as nothing changes; nothing for fewer keys than are worth it. Their
+    /// cells are shown to `read`.
+    pub(super) fn guess_abreast(&self, keys: &[&K], read: impl Fn(&C)) -> Vec<Option<Guess>> {
+        if keys.len() < LEAST {
+            return Vec::new();
+        }
+        let mut guesses = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(ABREAST) {
+            let mut paths: Vec<Path> = keys.iter().map(|_| Path::new()).collect();
+            let reached = self.reach_abreast(keys, |number, child| push(&mut paths[number], child));
+            guesses.extend(reached.cells(keys).zip(paths).map(|(found, path)| {
+                found.map(|(at, cell)| {
+                    read(cell);
+                    Guess { path, at }
+                })
+            }));
+        }
+        guesses
+    }
+
+    /// Where each of a few keys in order is or would be. `went` is told, level by level, of the number of each key
+    /// and the child that is taken.
+    fn reach_abreast(
+        &self,
+        keys: &[&K],
+        mut went: impl FnMut(usize, usize),
+    ) -> Reached<'_, K, C, S> {
+        debug_assert!(keys.is_sorted() && keys.len() <= ABREAST, "a few keys in order");
+        let mut nodes = [self; ABREAST];
+        let mut is_shared = true;
         // All leaves lie at one depth.
         for _ in 0..self.height() {
-            let children: Each<_> = nodes.iter().map(|(node, _)| node.children()).collect();
-            // The bound of a first child is never read.
-            let bounded: Each<_> = children.iter().map(|all| all.get(1..).unwrap_or(&[])).collect();
+            // While all keys are in one node, each goes on between the first and the last one, mostly with both.
+            let (from, to) = match keys {
+                [first, .., last] if is_shared => {
+                    let children = nodes[0].children();
+                    (child_with(children, first), child_with(children, last) + 1)
+                }
+                _ => (0, usize::MAX),
+            };
+            is_shared = from + 1 == to;
+            // The bound of the first child is not read.
+            let bounded = nodes.map(|node| {
+                let children = node.children();
+                children.get(from + 1..children.len().min(to)).unwrap_or(&[])
+            });
             let places = places(&bounded, keys, |child, key| child.low <= *key);
-            for (((node, path), children), at) in nodes.iter_mut().zip(children).zip(places) {
-                path.push(at);
-                *node = &children[at].node;
+            for (number, (node, place)) in nodes.iter_mut().zip(places).enumerate().take(keys.len())
+            {
+                went(number, from + place);
+                *node = &node.children()[from + place].node;
             }
         }
-        let leaves: Each<_> = nodes.iter().map(|(node, _)| node.keys()).collect();
-        let places = places(&leaves, keys, |held, key| held < key);
-        let reached =
-            nodes.into_iter().zip(places).filter_map(|((node, path), at)| match &node.body {
-                Body::Leaf(leaf) => Some(Reached { leaf, path, at }),
-                Body::Inner(_) => None,
-            });
-        reached.collect()
+        let places = places(&nodes.map(Self::keys), keys, |held, key| held < key);
+        Reached { leaves: nodes, places }
     }
 
     fn children(&self) -> &[Child<K, C, S>] {
@@ -102,27 +123,33 @@ impl<K: Ord, C, S> Node<K, C, S> {
         }
     }
 
-    fn keys(&self) -> &[K] {
+    const fn leaf(&self) -> Option<&Leaf<K, C>> {
         match &self.body {
-            Body::Leaf(leaf) => leaf.keys(),
-            Body::Inner(_) => &[],
+            Body::Leaf(leaf) => Some(leaf),
+            Body::Inner(_) => None,
         }
+    }
+
+    fn keys(&self) -> &[K] {
+        self.leaf().map_or(&[], Leaf::keys)
     }
 }
 
 /// For each key how many leading items of its slice come before it: binary searches in step.
-fn places<T, K>(slices: &[&[T]], keys: &[&K], is_before: impl Fn(&T, &K) -> bool) -> Each<usize> {
+fn places<T, K>(
+    slices: &[&[T]; ABREAST],
+    keys: &[&K],
+    is_before: impl Fn(&T, &K) -> bool,
+) -> [usize; ABREAST] {
     let longest = slices.iter().map(|slice| slice.len()).max().unwrap_or(0);
-    let steps = longest.checked_ilog2().map_or(0, |halvings| halvings + 1);
-    let mut spans: Each<(usize, usize)> = slices.iter().map(|slice| (0, slice.len())).collect();
-    for _ in 0..steps {
-        for ((slice, key), (start, len)) in slices.iter().zip(keys).zip(&mut spans) {
-            let half = *len / 2;
-            let middle = slice.get(*start + half).filter(|_| *len > 0);
-            let is_behind = middle.is_some_and(|item| is_before(item, key));
-            *start = select_unpredictable(is_behind, *start + half + 1, *start);
-            *len = select_unpredictable(is_behind, len.saturating_sub(half + 1), half);
+    let halvings = longest.checked_ilog2().map_or(0, |halvings| halvings + 1);
+    let mut places = [0; ABREAST];
+    for step in (0..halvings).rev().map(|halving| 1 << halving) {
+        for ((slice, key), place) in slices.iter().zip(keys).zip(&mut places) {
+            let further = *place + step;
+            let is_behind = slice.get(further - 1).is_some_and(|item| is_before(item, key));
+            *place = select_unpredictable(is_behind, further, *place);
         }
     }
-    spans.into_iter().map(|(start, _)| start).collect()
+    places
 }

@@ -29,7 +29,7 @@ use std::fmt;
 use std::ops::Bound;
 use triomphe::Arc;
 
-pub(crate) use abreast::{ABREAST, Each, Guess};
+pub(crate) use abreast::{ABREAST, Guess};
 pub(crate) use leaf::Entries;
 use node::{Node, Path, Spot};
 pub(crate) use range::Range;
@@ -64,6 +64,7 @@ impl<K, C, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
     /// Makes an empty map.
     pub(crate) fn new() -> Self {
         const { assert!(FANOUT >= 4, "both halves of a split node need two children") };
+        const { assert!(FANOUT < u8::MAX as usize, "a path has a byte for each level") };
         Self { root: Arc::new(Node::default()), len: 0 }
     }
 
@@ -97,18 +98,18 @@ impl<K: Ord, C, S, const FANOUT: usize> OrderedMap<K, C, S, FANOUT> {
         self.root.get(key)
     }
 
-    /// The cell of each of some keys, [`ABREAST`] of them at the best.
-    pub(crate) fn get_abreast(&self, keys: &[&K]) -> Each<Option<&C>> {
+    /// The cell of each of some keys in order, [`ABREAST`] of them at the best.
+    pub(crate) fn get_abreast(&self, keys: &[&K]) -> Vec<Option<&C>> {
         self.root.get_abreast(keys)
     }
 
     /// Guesses for [`Self::entry_or_insert_with`], for keys in order, [`ABREAST`] of them at the best; fewer guesses
     /// than keys where it would not help. The cells that are there are shown to `read`.
-    pub(crate) fn guess_abreast(&self, keys: &[&K], read: impl Fn(&C)) -> Each<Option<Guess>> {
+    pub(crate) fn guess_abreast(&self, keys: &[&K], read: impl Fn(&C)) -> Vec<Option<Guess>> {
         let is_behind_all = |key: &&K| self.root.last_key().is_none_or(|last| last < *key);
         match keys.first() {
             Some(first) if !is_behind_all(first) => self.root.guess_abreast(keys, read),
-            _ => Each::new(),
+            _ => Vec::new(),
         }
     }
 

@@ -20,8 +20,14 @@ use super::abreast::Guess;
 use super::leaf::{Entries, Leaf, STEP, copy, make_room, partition_point, split_off};
 use crate::planted::{Bug, planted};
 
-/// The child taken at each level from the root down. Eight levels hold 8^8 entries at the least.
-pub(super) type Path = SmallVec<[usize; 8]>;
+/// The child taken at each level from the root down.
+pub(super) type Path = SmallVec<[u8; 16]>;
+
+/// Goes one level further down.
+pub(super) fn push(path: &mut Path, child: usize) {
+    // No node has as many children.
+    path.push(u8::try_from(child).unwrap_or(u8::MAX));
+}
 
 /// A subtree, shared by all maps that contain it.
 pub(super) struct Node<K, C, S> {
@@ -131,7 +137,7 @@ impl<K, C, S> Node<K, C, S> {
     /// behind.
     pub(super) fn around(
         &self,
-        path: &[usize],
+        path: &[u8],
         places: std::ops::Range<usize>,
     ) -> (Option<&K>, Option<&K>) {
         let (mut node, mut path, mut left, mut right) = (self, path, None, None);
@@ -237,7 +243,7 @@ impl<K: Ord, C, S> Node<K, C, S> {
         let mut node = self;
         for at in &guess.path {
             let Body::Inner(children) = &node.body else { return false };
-            let Some(child) = children.get(*at) else { return false };
+            let Some(child) = children.get(usize::from(*at)) else { return false };
             node = &child.node;
         }
         let Body::Leaf(leaf) = &node.body else { return false };
@@ -251,7 +257,7 @@ impl<K: Ord, C, S> Node<K, C, S> {
                 Body::Inner(children) => {
                     let at = child_with(children, key);
                     on_right_edge &= at + 1 == children.len();
-                    path.push(at);
+                    push(&mut path, at);
                     node = &children[at].node;
                 }
                 Body::Leaf(leaf) => {
@@ -269,7 +275,7 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
     #[cfg(any(test, feature = "planted"))]
     pub(super) fn cell_behind_the_back<'a>(
         node: &'a mut Arc<Self>,
-        path: &[usize],
+        path: &[u8],
         at: usize,
     ) -> &'a mut C {
         match &mut Arc::make_mut(node).body {
@@ -288,7 +294,7 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
         &mut node.body
     }
 
-    pub(super) fn cell_mut<'a>(node: &'a mut Arc<Self>, path: &[usize], at: usize) -> &'a mut C {
+    pub(super) fn cell_mut<'a>(node: &'a mut Arc<Self>, path: &[u8], at: usize) -> &'a mut C {
         Self::leaf_mut(node, path).cell_mut(at)
     }
 
@@ -296,7 +302,7 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
     /// filled, and grows by doubling.
     pub(super) fn insert<'a>(
         node: &'a mut Arc<Self>,
-        path: &[usize],
+        path: &[u8],
         at: usize,
         entry: (K, C),
         (fanout, appending): (usize, bool),
@@ -307,7 +313,7 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
         leaf.insert(at, entry, more)
     }
 
-    fn leaf_mut<'a>(node: &'a mut Arc<Self>, path: &[usize]) -> &'a mut Leaf<K, C> {
+    fn leaf_mut<'a>(node: &'a mut Arc<Self>, path: &[u8]) -> &'a mut Leaf<K, C> {
         match Self::touch(node) {
             Body::Leaf(leaf) => leaf,
             Body::Inner(children) => {
@@ -324,7 +330,7 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
     /// a sorted load never comes back to it.
     pub(super) fn split(
         node: &mut Arc<Self>,
-        path: &[usize],
+        path: &[u8],
         fanout: usize,
         appending: bool,
     ) -> Option<Child<K, C, S>> {
@@ -345,7 +351,7 @@ impl<K: Clone, C: Clone, S> Node<K, C, S> {
     }
 
     /// Removes an entry, then mends the nodes on its path from the leaf up.
-    pub(super) fn remove(node: &mut Arc<Self>, path: &[usize], at: usize, fanout: usize) -> C {
+    pub(super) fn remove(node: &mut Arc<Self>, path: &[u8], at: usize, fanout: usize) -> C {
         match Self::touch(node) {
             Body::Leaf(leaf) => leaf.remove(at),
             Body::Inner(children) => {
@@ -438,7 +444,7 @@ fn mend<K: Clone, C: Clone, S>(children: &mut Vec<Child<K, C, S>>, at: usize, fa
 }
 
 /// The child that holds `key` or would hold it. The last one is tried first: whoever appends finds it at once.
-fn child_with<K: Ord, C, S>(children: &[Child<K, C, S>], key: &K) -> usize {
+pub(super) fn child_with<K: Ord, C, S>(children: &[Child<K, C, S>], key: &K) -> usize {
     if children.last().is_some_and(|last| last.low <= *key) {
         return children.len() - 1;
     }
@@ -456,6 +462,6 @@ pub(super) fn last_child_where<K, C, S>(
 }
 
 /// The next child on a path, and the path from there.
-fn step(path: &[usize]) -> (usize, &[usize]) {
-    path.split_first().map_or((0, path), |(at, rest)| (*at, rest))
+fn step(path: &[u8]) -> (usize, &[u8]) {
+    path.split_first().map_or((0, path), |(at, rest)| (usize::from(*at), rest))
 }

@@ -15,7 +15,7 @@ use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, LocalDot, Seq};
 use crate::entry::Entry;
-use crate::ordered_map::{ABREAST, Each};
+use crate::ordered_map::ABREAST;
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
@@ -71,8 +71,11 @@ impl<'s, K: Clone, V: Clone> Listed<'s, '_, K, V> {
 /// How many of the next few cells are taken.
 type Takes<'t, K, V> = dyn FnMut(&[Listed<'_, '_, K, V>]) -> usize + 't;
 
-/// Keys in order, each with what is stored there.
-type Cells<'s, 'i, K, V> = Box<dyn Iterator<Item = (&'i K, Option<CellRef<'s, V>>)> + 'i>;
+/// A few keys in order, each with what is stored there.
+type Block<'s, 'i, K, V> = Vec<(&'i K, Option<CellRef<'s, V>>)>;
+
+/// All keys in order, block by block.
+type Blocks<'s, 'i, K, V> = Box<dyn Iterator<Item = Block<'s, 'i, K, V>> + 'i>;
 
 impl<K: CellKey, V: CellValue> Store<K, V> {
     /// Everything that somebody with the context `base` lacks.
@@ -220,7 +223,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         upto: &VersionVector,
         range: &KeyRange<K>,
     ) -> Vec<K> {
-        self.changed_cells(base, upto, range).map(|(key, _)| key.clone()).collect()
+        self.changed_cells(base, upto, range).flatten().map(|(key, _)| key.clone()).collect()
     }
 
     /// The cells in `range` with a dot that `base` has not seen, in key order.
@@ -229,14 +232,13 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         base: &'i VersionVector,
         upto: &VersionVector,
         range: &'i KeyRange<K>,
-    ) -> Cells<'s, 'i, K, V> {
+    ) -> Blocks<'s, 'i, K, V> {
         let most = self.view.cells.len() / WALKED_PER_NAMED;
         let dots = self.dots_since(base, upto);
         if dots > most {
             let is_fresh = |local: LocalDot| !base.contains(local.resolve(&self.view.lives));
             let cells = self.view.range(range);
-            let fresh = cells.filter(move |(_, cell)| cell.cell.locals().any(is_fresh));
-            return Box::new(fresh.map(|(key, cell)| (key, Some(cell))));
+            return blocks(cells.filter(move |(_, cell)| cell.cell.locals().any(is_fresh)));
         }
         let mut keys = Vec::with_capacity(dots);
         let named = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
@@ -249,19 +251,16 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         upto.ahead_of(base).map(|ahead| self.index.count_of(ahead)).sum()
     }
 
-    fn cells_of<'s: 'i, 'i>(&'s self, mut keys: Vec<&'i K>) -> Cells<'s, 'i, K, V> {
+    fn cells_of<'s: 'i, 'i>(&'s self, mut keys: Vec<&'i K>) -> Blocks<'s, 'i, K, V> {
         keys.sort_unstable();
         keys.dedup();
-        if keys.len() < ABREAST {
-            return Box::new(keys.into_iter().map(|key| (key, self.view.cell(key))));
-        }
         // Not all at once: the first ones may be all that is taken.
         let starts = (0..keys.len()).step_by(ABREAST);
-        Box::new(starts.flat_map(move |start| {
-            let keys: Each<&K> = keys.iter().skip(start).take(ABREAST).copied().collect();
-            let cells = self.view.cells.get_abreast(&keys);
-            let cells = cells.into_iter().map(|cell| cell.map(|cell| self.view.reader(cell)));
-            keys.into_iter().zip(cells).collect::<Each<_>>()
+        Box::new(starts.map(move |start| {
+            let keys = keys.get(start..keys.len().min(start + ABREAST)).unwrap_or_default();
+            let cells = self.view.cells.get_abreast(keys).into_iter();
+            let cells = cells.map(|cell| cell.map(|cell| self.view.reader(cell)));
+            keys.iter().copied().zip(cells).collect()
         }))
     }
 
@@ -288,32 +287,29 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         takes: &mut Takes<'_, K, V>,
         copy: impl Fn(&'a V) -> W,
     ) -> Part<K, W> {
-        let told: Cells<'_, '_, K, V> = match coverage {
+        let told: Blocks<'_, '_, K, V> = match coverage {
             Coverage::Difference => self.changed_cells(&base, &upto, &range),
-            Coverage::Complete => {
-                Box::new(self.view.range(&range).map(|(key, cell)| (key, Some(cell))))
-            }
+            Coverage::Complete => blocks(self.view.range(&range)),
             Coverage::Differing => {
                 let differing = differing.iter().filter(|key| range.contains(key));
-                let changed = self.changed_cells(&base, &upto, &range).map(|(key, _)| key);
-                self.cells_of(changed.chain(differing).collect())
+                let changed = self.changed_cells(&base, &upto, &range).flatten();
+                self.cells_of(changed.map(|(key, _)| key).chain(differing).collect())
             }
         };
-        let mut told = told.map(|(key, cell)| Listed { key, cell, base: &base, coverage });
         let (mut cells, mut cut) = (Vec::new(), None);
-        while cut.is_none() {
+        for block in told {
             if cells.len() == MANY_CELLS {
                 cells.reserve(self.dots_since(&base, &upto).min(EXPECTED_CELLS));
             }
-            let block: Each<_> = told.by_ref().take(ABREAST).collect();
+            let listed = |(key, cell)| Listed { key, cell, base: &base, coverage };
+            let block: Vec<_> = block.into_iter().map(listed).collect();
             let taken = takes(&block);
             cells.extend(block.iter().take(taken).map(|listed| listed.to_cell(&copy)));
             cut = block.get(taken).map(|listed| listed.key.clone());
-            if block.is_empty() {
+            if cut.is_some() {
                 break;
             }
         }
-        drop(told);
         if cells.len() >= MANY_CELLS && cells.len() < cells.capacity() / 2 {
             cells.shrink_to_fit();
         }
@@ -331,4 +327,14 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let range_tombstones = self.range_tombstones_since(&base, &upto, &clip);
         Part { range, base, upto, coverage, cells, range_tombstones }
     }
+}
+
+/// Cells that are walked past anyway, block by block.
+fn blocks<'s: 'i, 'i, K: 's, V: 's>(
+    mut cells: impl Iterator<Item = (&'s K, CellRef<'s, V>)> + 'i,
+) -> Blocks<'s, 'i, K, V> {
+    Box::new(std::iter::from_fn(move || {
+        let cells = cells.by_ref().map(|(key, cell)| (key, Some(cell)));
+        Some(cells.take(ABREAST).collect()).filter(|block: &Vec<_>| !block.is_empty())
+    }))
 }

@@ -20,7 +20,7 @@ use crate::delta::{AuthorisedDelta, Delta, Part};
 use crate::delta_cell::DeltaCell;
 use crate::dot::{Dot, Seq};
 use crate::dot_set::DotSet;
-use crate::ordered_map::{ABREAST, Each, Guess};
+use crate::ordered_map::{ABREAST, Guess};
 use crate::planted::{Bug, any_planted, planted};
 use crate::range::KeyRange;
 use crate::range_tombstone::RangeTombstone;
@@ -258,8 +258,8 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 
     /// Where the cells are that a delta lists, and a first look at each.
-    fn guess_cells(&self, listed: &[DeltaCell<K, V>]) -> Each<Option<Guess>> {
-        let keys: Each<&K> = listed.iter().map(|cell| &cell.key).collect();
+    fn guess_cells(&self, listed: &[DeltaCell<K, V>]) -> Vec<Option<Guess>> {
+        let keys: Vec<&K> = listed.iter().map(|cell| &cell.key).collect();
         self.view.cells.guess_abreast(&keys, |cell| {
             black_box(cell.len());
         })
