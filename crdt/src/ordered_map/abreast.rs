@@ -10,8 +10,6 @@
     reason = "every index is the result of a search in the same node, unchanged since"
 )]
 
-use std::hint::select_unpredictable;
-
 use super::leaf::Leaf;
 use super::node::{Body, Child, Node, Path, child_with, push};
 
@@ -144,11 +142,12 @@ fn places<T, K>(
     let longest = slices.iter().map(|slice| slice.len()).max().unwrap_or(0);
     let halvings = longest.checked_ilog2().map_or(0, |halvings| halvings + 1);
     let mut places = [0; ABREAST];
-    for step in (0..halvings).rev().map(|halving| 1 << halving) {
+    for step in (0..halvings).rev() {
         for ((slice, key), place) in slices.iter().zip(keys).zip(&mut places) {
-            let further = *place + step;
-            let is_behind = slice.get(further - 1).is_some_and(|item| is_before(item, key));
-            *place = select_unpredictable(is_behind, further, *place);
+            let item = slice.get(*place + (1 << step) - 1);
+            let is_behind = item.is_some_and(|item| is_before(item, key));
+            // Of a choice the compiler would make a branch.
+            *place += usize::from(is_behind) << step;
         }
     }
     places
