@@ -78,7 +78,7 @@ pub use replica::ReplicaId;
 pub use stability::Stability;
 pub use staged::Staged;
 pub use store::{
-    ChangedCell, Collected, Commit, Fork, JoinError, Listed, RepairError, Repaired, Scrubbed,
+    ChangedCell, Collected, Commit, Fork, JoinError, RepairError, Repaired, Scrubbed,
     StaleTransaction, Store, Testimony, Violation,
 };
 pub use transaction::{CounterOverflow, Transaction};

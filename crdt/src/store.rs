@@ -18,7 +18,6 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 pub use collection::Collected;
-pub use difference::Listed;
 pub use fork::Fork;
 pub use join::JoinError;
 pub use repair::{RepairError, Repaired, Testimony};
@@ -27,7 +26,7 @@ pub use verify::Violation;
 
 use crate::cell::{Cell, Turnover};
 use crate::context::Context;
-use crate::dot::{Dot, Seq};
+use crate::dot::{Dot, LocalDot, Seq};
 use crate::entry::Entry;
 use crate::index::Index;
 use crate::ordered_map::Place;
@@ -443,8 +442,9 @@ impl<K, V> Default for IndexUpdate<K, V> {
 
 impl<K: Clone, V> IndexUpdate<K, V> {
     fn take(&mut self, key: &K, turnover: Turnover<V>, lives: &Lives) {
-        self.born.extend(turnover.born.iter().map(|dot| (dot.resolve(lives), key.clone())));
-        self.died.extend(turnover.died.iter().map(|dot| (dot.resolve(lives), key.clone())));
-        self.gone.extend(turnover.gone);
+        let row = |dot: LocalDot| (dot.resolve(lives), key.clone());
+        turnover.born.into_iter().for_each(|dot| self.born.push(row(dot)));
+        turnover.died.into_iter().for_each(|dot| self.died.push(row(dot)));
+        turnover.gone.into_iter().for_each(|entry| self.gone.push(entry));
     }
 }

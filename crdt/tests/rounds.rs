@@ -98,7 +98,7 @@ fn a_delta_says_nothing_of_the_keys_from_the_first_cell_on_that_is_not_taken() {
     write(&mut from, 0..1_000, 1);
     let mut asked = 0;
     let delta = from.delta_while(&Context::default(), |cells| {
-        let taken = cells.iter().take_while(|cell| *cell.key < key(10)).count();
+        let taken = cells.iter().take_while(|cell| cell.key < key(10)).count();
         asked += cells.len();
         taken
     });

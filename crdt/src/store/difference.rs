@@ -8,13 +8,14 @@
 //! Somebody whose context does not cover the horizon is told everything: a difference could not name
 //! the removals that were collected.
 
+use smallvec::SmallVec;
+
 use crate::cell::CellRef;
 use crate::context::Context;
 use crate::coverage::Coverage;
 use crate::delta::{Delta, Part};
 use crate::delta_cell::DeltaCell;
-use crate::dot::{Dot, LocalDot, Seq};
-use crate::entry::Entry;
+use crate::dot::{LocalDot, Seq};
 use crate::ordered_map::ABREAST;
 use crate::planted::{Bug, planted};
 use crate::range::KeyRange;
@@ -27,49 +28,14 @@ use crate::view::{CellKey, CellValue};
 /// To look up and sort a cell that the index names takes as long as to walk past so many cells.
 const WALKED_PER_NAMED: usize = 8;
 
-/// A part of so many cells is taken for a large one, for which room is made at once.
+/// Room for so many cells is made at once, and then for the others.
 const MANY_CELLS: usize = 4_096;
 
 /// As many cells are expected in a large part at the most: records of a hundred bytes that fill a delta.
 const EXPECTED_CELLS: usize = 80_000;
 
-/// What a delta says of a cell, before it is copied.
-#[derive(Debug)]
-pub struct Listed<'s, 'i, K, V> {
-    /// Its key.
-    pub key: &'i K,
-    cell: Option<CellRef<'s, V>>,
-    base: &'i VersionVector,
-    coverage: Coverage,
-}
-
-impl<'s, K: Clone, V: Clone> Listed<'s, '_, K, V> {
-    /// The dots outside the base.
-    pub fn fresh(&self) -> impl Iterator<Item = (Dot, &'s Entry<V>)> {
-        self.entries().filter(|(dot, _)| !self.base.contains(*dot))
-    }
-
-    /// The dots inside the base that are named.
-    pub fn kept(&self) -> impl Iterator<Item = Dot> {
-        let is_named =
-            |entry: &Entry<V>| self.coverage != Coverage::Difference || !entry.is_single_writer();
-        let kept = self.entries().filter(move |(dot, e)| self.base.contains(*dot) && is_named(e));
-        kept.map(|(dot, _)| dot)
-    }
-
-    /// All that is stored.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (Dot, &'s Entry<V>)> + use<'s, K, V> {
-        self.cell.into_iter().flat_map(CellRef::entries)
-    }
-
-    fn to_cell<W>(&self, copy: impl Fn(&'s V) -> W) -> DeltaCell<K, W> {
-        let fresh = self.fresh().map(|(dot, entry)| (dot, entry.with_value(&copy)));
-        DeltaCell { key: self.key.clone(), fresh: fresh.collect(), kept: self.kept().collect() }
-    }
-}
-
 /// How many of the next few cells are taken.
-type Takes<'t, K, V> = dyn FnMut(&[Listed<'_, '_, K, V>]) -> usize + 't;
+type Takes<'t, K, W> = dyn FnMut(&[DeltaCell<K, W>]) -> usize + 't;
 
 /// A few keys in order, each with what is stored there.
 type Block<'s, 'i, K, V> = Vec<(&'i K, Option<CellRef<'s, V>>)>;
@@ -92,11 +58,11 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// the next few cells it takes, and from the first one on that it does not take, nothing is said of any key. Nothing is said
     /// of what is [withheld](Self::withholds), either. Costs what is taken, and the list of the keys where the
     /// index names them; values are not copied.
-    pub fn delta_while(
-        &self,
+    pub fn delta_while<'s>(
+        &'s self,
         base: &Context<K>,
-        mut takes: impl FnMut(&[Listed<'_, '_, K, V>]) -> usize,
-    ) -> Delta<K, &V> {
+        mut takes: impl FnMut(&[DeltaCell<K, &'s V>]) -> usize,
+    ) -> Delta<K, &'s V> {
         let mut parts = Vec::new();
         for (range, base, upto) in self.intervals(base, &KeyRange::full()) {
             let coverage = self.by_horizon(&base);
@@ -223,22 +189,23 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         upto: &VersionVector,
         range: &KeyRange<K>,
     ) -> Vec<K> {
-        self.changed_cells(base, upto, range).flatten().map(|(key, _)| key.clone()).collect()
+        let changed = self.changed_cells(base, upto, range, self.dots_since(base, upto));
+        changed.flatten().map(|(key, _)| key.clone()).collect()
     }
 
-    /// The cells in `range` with a dot that `base` has not seen, in key order.
+    /// The cells in `range` with a dot that `base` has not seen, in key order; `dots` is how many there are anywhere.
     fn changed_cells<'s: 'i, 'i>(
         &'s self,
         base: &'i VersionVector,
         upto: &VersionVector,
         range: &'i KeyRange<K>,
+        dots: usize,
     ) -> Blocks<'s, 'i, K, V> {
         let most = self.view.cells.len() / WALKED_PER_NAMED;
-        let dots = self.dots_since(base, upto);
         if dots > most {
             let is_fresh = |local: LocalDot| !base.contains(local.resolve(&self.view.lives));
             let cells = self.view.range(range);
-            return blocks(cells.filter(move |(_, cell)| cell.cell.locals().any(is_fresh)));
+            return in_blocks(cells.filter(move |(_, cell)| cell.cell.locals().any(is_fresh)));
         }
         let mut keys = Vec::with_capacity(dots);
         let named = upto.ahead_of(base).flat_map(|ahead| self.index.keys_of(ahead));
@@ -284,33 +251,35 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             Coverage,
         ),
         differing: &[K],
-        takes: &mut Takes<'_, K, V>,
+        takes: &mut Takes<'_, K, W>,
         copy: impl Fn(&'a V) -> W,
     ) -> Part<K, W> {
-        let told: Blocks<'_, '_, K, V> = match coverage {
-            Coverage::Difference => self.changed_cells(&base, &upto, &range),
-            Coverage::Complete => blocks(self.view.range(&range)),
+        let dots = self.dots_since(&base, &upto);
+        let blocks: Blocks<'_, '_, K, V> = match coverage {
+            Coverage::Difference => self.changed_cells(&base, &upto, &range, dots),
+            Coverage::Complete => in_blocks(self.view.range(&range)),
             Coverage::Differing => {
                 let differing = differing.iter().filter(|key| range.contains(key));
-                let changed = self.changed_cells(&base, &upto, &range).flatten();
+                let changed = self.changed_cells(&base, &upto, &range, dots).flatten();
                 self.cells_of(changed.map(|(key, _)| key).chain(differing).collect())
             }
         };
-        let (mut cells, mut cut) = (Vec::new(), None);
-        for block in told {
+        let (mut cells, mut cut) = (Vec::with_capacity(dots.min(MANY_CELLS)), None);
+        for block in blocks {
             if cells.len() == MANY_CELLS {
-                cells.reserve(self.dots_since(&base, &upto).min(EXPECTED_CELLS));
+                cells.reserve(dots.min(EXPECTED_CELLS));
             }
-            let listed = |(key, cell)| Listed { key, cell, base: &base, coverage };
-            let block: Vec<_> = block.into_iter().map(listed).collect();
-            let taken = takes(&block);
-            cells.extend(block.iter().take(taken).map(|listed| listed.to_cell(&copy)));
-            cut = block.get(taken).map(|listed| listed.key.clone());
+            let before = cells.len();
+            let told = |(key, cell)| told(key, cell, (&base, coverage), &copy);
+            cells.extend(block.into_iter().map(told));
+            let taken = before + takes(cells.get(before..).unwrap_or_default());
+            cut = cells.get(taken).map(|cell| cell.key.clone());
             if cut.is_some() {
+                cells.truncate(taken);
                 break;
             }
         }
-        if cells.len() >= MANY_CELLS && cells.len() < cells.capacity() / 2 {
+        if cells.len() < cells.capacity() / 2 {
             cells.shrink_to_fit();
         }
         if cut.is_some() {
@@ -329,8 +298,26 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     }
 }
 
+/// What a delta says of a cell to somebody who has `base`; no entry is copied but those that are outside.
+fn told<'s, K: Clone, V, W>(
+    key: &K,
+    cell: Option<CellRef<'s, V>>,
+    (base, coverage): (&VersionVector, Coverage),
+    copy: impl Fn(&'s V) -> W,
+) -> DeltaCell<K, W> {
+    let mut told = DeltaCell { key: key.clone(), fresh: SmallVec::new(), kept: Vec::new() };
+    for (dot, entry) in cell.into_iter().flat_map(CellRef::entries) {
+        if !base.contains(dot) {
+            told.fresh.push((dot, entry.with_value(&copy)));
+        } else if coverage != Coverage::Difference || !entry.is_single_writer() {
+            told.kept.push(dot);
+        }
+    }
+    told
+}
+
 /// Cells that are walked past anyway, block by block.
-fn blocks<'s: 'i, 'i, K: 's, V: 's>(
+fn in_blocks<'s: 'i, 'i, K: 's, V: 's>(
     mut cells: impl Iterator<Item = (&'s K, CellRef<'s, V>)> + 'i,
 ) -> Blocks<'s, 'i, K, V> {
     Box::new(std::iter::from_fn(move || {

@@ -11,11 +11,11 @@ use super::weight::{DECODED_SHARE, bytes_around_cells, bytes_of_cells, cell_byte
 use super::{KeylessDelta, ahead, decoded_bytes, encode_delta, encode_keyless};
 use crate::context::Context;
 use crate::delta::Delta;
-use crate::entry::Entry;
+use crate::delta_cell::DeltaCell;
 use crate::fingerprint::Fingerprint;
 use crate::limits::Limits;
 use crate::path::Key;
-use crate::store::{Listed, Store};
+use crate::store::Store;
 use crate::value::Value;
 
 /// A delta that a receiver takes. Its values are those in the store, which most of what is made only to be sent would
@@ -111,20 +111,17 @@ struct Weighed {
 
 impl Load {
     /// How many of some cells may fit. The first one of all must be tried.
-    fn takes(&mut self, cells: &[Listed<'_, '_, Key, Value>], limits: &Limits) -> usize {
-        ahead::read(cells.iter().flat_map(Listed::entries).map(|(_, entry)| entry));
+    fn takes(&mut self, cells: &[DeltaCell<Key, &Value>], limits: &Limits) -> usize {
+        ahead::read(cells.iter().flat_map(|cell| &cell.fresh).map(|(_, entry)| entry));
         cells.iter().position(|cell| !self.takes_one(cell, limits)).unwrap_or(cells.len())
     }
 
-    fn takes_one(&mut self, cell: &Listed<'_, '_, Key, Value>, limits: &Limits) -> bool {
-        let fresh = || cell.fresh().map(|(_, entry)| entry);
-        let values = fresh().filter_map(|entry| match entry {
-            Entry::Value { value, .. } => Some(value.as_bytes().len() as u64),
-            _ => None,
-        });
-        self.content_bytes += cell.key.as_bytes().len() as u64 + values.sum::<u64>();
+    fn takes_one(&mut self, cell: &DeltaCell<Key, &Value>, limits: &Limits) -> bool {
+        let values = cell.fresh.iter().filter_map(|(_, entry)| entry.value());
+        let value_bytes: u64 = values.map(|value| value.as_bytes().len() as u64).sum();
+        self.content_bytes += cell.key.as_bytes().len() as u64 + value_bytes;
         let Weighed { cells, memory_bytes } = self.weighed;
-        let memory_bytes = memory_bytes + cell_bytes(cell.key, fresh(), cell.kept().count());
+        let memory_bytes = memory_bytes + cell_bytes(cell);
         let wire_limit = limits.delta_bytes as u64;
         let memory_limit = wire_limit.saturating_mul(DECODED_SHARE);
         let is_full = cells >= limits.cells_per_delta || memory_bytes > memory_limit;

@@ -132,11 +132,7 @@ pub fn decoded_bytes<V: Borrow<Value>>(delta: &Delta<Key, V>) -> u64 {
 
 /// The part of it that cells take. Reads all keys and values.
 pub(super) fn bytes_of_cells<V: Borrow<Value>>(delta: &Delta<Key, V>) -> u64 {
-    let listed = |cell: &DeltaCell<Key, V>| {
-        let fresh = cell.fresh.iter().map(|(_, entry)| entry);
-        cell_bytes(&cell.key, fresh, cell.kept.len())
-    };
-    delta.parts.iter().flat_map(|part| ahead::cells(&part.cells)).map(listed).sum()
+    delta.parts.iter().flat_map(|part| ahead::cells(&part.cells)).map(cell_bytes).sum()
 }
 
 /// The part of it that everything else takes.
@@ -153,21 +149,13 @@ fn part_bytes<V>(part: &Part<Key, V>) -> u64 {
     PART_BYTES + range_bytes(&part.range) + vectors + tombstones
 }
 
-pub(super) fn cell_bytes<'e, V: Borrow<Value> + 'e>(
-    key: &Key,
-    fresh: impl Iterator<Item = &'e Entry<V>>,
-    kept: usize,
-) -> u64 {
-    let (mut dots, mut entries) = (0, 0);
-    for entry in fresh {
-        dots += 1;
-        entries += entry_bytes(entry);
-    }
+pub(super) fn cell_bytes<V: Borrow<Value>>(cell: &DeltaCell<Key, V>) -> u64 {
+    let DeltaCell { key, fresh, kept } = cell;
     CELL_BYTES
         + content_bytes(key.as_bytes().len())
-        + u64::saturating_sub(dots, 1) * FURTHER_DOT_BYTES
-        + wide(kept) * KEPT_DOT_BYTES
-        + entries
+        + wide(fresh.len().saturating_sub(1)) * FURTHER_DOT_BYTES
+        + wide(kept.len()) * KEPT_DOT_BYTES
+        + fresh.iter().map(|(_, entry)| entry_bytes(entry)).sum::<u64>()
 }
 
 fn entry_bytes<V: Borrow<Value>>(entry: &Entry<V>) -> u64 {
