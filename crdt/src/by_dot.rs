@@ -28,6 +28,10 @@ impl<T> Default for ByDot<T> {
 }
 
 impl<T> ByDot<T> {
+    pub(crate) fn with_capacity(count: usize) -> Self {
+        Self { dots: SmallVec::with_capacity(count), things: SmallVec::with_capacity(count) }
+    }
+
     pub(crate) fn push(&mut self, dot: Dot, thing: T) {
         self.dots.push(dot);
         self.things.push(Some(thing));

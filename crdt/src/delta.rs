@@ -270,12 +270,18 @@ impl<K: Ord + Clone, V> Delta<K, V> {
     fn check_unique_dots(&self) -> Result<(), InvalidDelta> {
         let spans = self.parts.iter().flat_map(|part| part.upto.ahead_of(&part.base));
         let mut seen = DotSet::for_dots(self.cell_count(), spans);
-        let mut alone = self.fresh().filter(|(_, _, entry)| !matches!(entry, Entry::Reset(_)));
-        let repeated = alone.find(|(_, dot, _)| !seen.insert(*dot)).map(|(_, dot, _)| dot);
         // The pieces of one tombstone share its dot with each other and with its resets.
-        let resets = self.fresh().filter(|(_, _, entry)| matches!(entry, Entry::Reset(_)));
+        let mut resets = Vec::new();
+        let is_repeated = |(_, dot, entry): &(_, Dot, &Entry<V>)| match entry {
+            Entry::Reset(_) => {
+                resets.push(*dot);
+                false
+            }
+            _ => !seen.insert(*dot),
+        };
+        let repeated = self.fresh().find(is_repeated).map(|(_, dot, _)| dot);
         let tombstones = self.parts.iter().flat_map(|part| &part.range_tombstones);
-        let mut shared = resets.map(|(_, dot, _)| dot).chain(tombstones.map(|t| t.dot));
+        let mut shared = resets.into_iter().chain(tombstones.map(|tombstone| tombstone.dot));
         if let Some(dot) = repeated.or_else(|| shared.find(|dot| seen.contains(*dot))) {
             return Err(InvalidDelta::RepeatedDot { dot });
         }
@@ -348,6 +354,10 @@ impl<K: Ord + Clone, V> Part<K, V> {
     /// join. Of a difference the slot may be here already, unlisted, so there it is not counted.
     fn is_crowded(&self, listed: &DeltaCell<K, V>, limit: usize) -> bool {
         let has_slots = self.coverage != Coverage::Difference;
+        // As nearly always: no replica has more dots than there are.
+        if listed.fresh.len() + listed.kept.len() < limit {
+            return false;
+        }
         let fresh = listed.fresh.iter().filter(|(_, entry)| has_slots || !entry.is_single_writer());
         let mut owners: SmallVec<[ReplicaId; 4]> = fresh
             .map(|(dot, _)| *dot)

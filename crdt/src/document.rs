@@ -265,13 +265,12 @@ impl Document {
         if !is_news {
             return Ok(Commit::default());
         }
-        let stamps = stamps(delta.as_delta());
+        for stamp in stamps(delta.as_delta()) {
+            self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
+        }
         let late = LateWrites::in_delta(&self.store, delta.as_delta());
         let commit = self.store.join_checked(delta.into_delta());
         self.late.remember(late);
-        for stamp in stamps {
-            self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
-        }
         self.index(&commit);
         if planted(Bug::ResolutionStored) {
             self.write_resolutions(&commit, own, now_ms);
@@ -288,7 +287,7 @@ impl Document {
         delta: AuthorisedDelta<Key, Value>,
         now_ms: u64,
     ) -> Result<Commit<Key>, JoinError> {
-        let stamps = stamps(delta.as_delta());
+        let stamps = Vec::from_iter(stamps(delta.as_delta()));
         let commit = self.store.restore(delta)?;
         for stamp in stamps {
             self.clock.observe(stamp, now_ms);
@@ -347,7 +346,7 @@ impl Document {
         now_ms: u64,
     ) -> Result<Repaired<Key, Value>, DocumentRepairError> {
         admissible::check(&self.store, cells.as_delta())?;
-        let stamps = stamps(cells.as_delta());
+        let stamps = Vec::from_iter(stamps(cells.as_delta()));
         let repaired = self.store.repair(cells, forks)?;
         for stamp in stamps {
             self.suspect_stamps += u64::from(self.clock.observe(stamp, now_ms));
@@ -405,10 +404,8 @@ impl Document {
 }
 
 /// The time stamps of what a delta brings.
-fn stamps(delta: &Delta<Key, Value>) -> Vec<Hlc> {
-    let cells = delta.parts.iter().flat_map(|part| &part.cells);
-    let entries = cells.flat_map(|cell| &cell.fresh).map(|(_, entry)| entry);
-    entries.filter_map(|entry| entry.hlc()).collect()
+fn stamps(delta: &Delta<Key, Value>) -> impl Iterator<Item = Hlc> {
+    delta.fresh().filter_map(|(_, _, entry)| entry.hlc())
 }
 
 impl DocumentView {

@@ -46,13 +46,16 @@ impl<K: Ord> Index<K> {
     /// Adds the rows of dots that came alive in one commit.
     pub(crate) fn add(&mut self, born: impl IntoIterator<Item = (Dot, K)>) {
         let mut born = born.into_iter().peekable();
-        while let Some(&(Dot { replica, seq }, _)) = born.peek() {
-            let number = place(seq).0;
-            let is_of_run = |dot: Dot| dot.replica == replica && place(dot.seq).0 == number;
-            // Of neighbours the run is looked for once.
-            let run = self.replicas.entry(replica).or_default().entry(number).or_default();
-            while let Some((dot, key)) = born.next_if(|(dot, _)| is_of_run(*dot)) {
-                run.insert(place(dot.seq).1, key);
+        while let Some(&(Dot { replica, .. }, _)) = born.peek() {
+            // Of neighbours the replica is looked for once, and so is the run.
+            let rows = self.replicas.entry(replica).or_default();
+            while let Some(&(dot, _)) = born.peek().filter(|(dot, _)| dot.replica == replica) {
+                let number = place(dot.seq).0;
+                let is_of_run = |dot: Dot| dot.replica == replica && place(dot.seq).0 == number;
+                let run = rows.entry(number).or_default();
+                while let Some((dot, key)) = born.next_if(|(dot, _)| is_of_run(*dot)) {
+                    run.insert(place(dot.seq).1, key);
+                }
             }
         }
     }

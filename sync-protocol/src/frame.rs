@@ -90,6 +90,8 @@ pub(crate) fn prologue(checksum: bool) -> [u8; PROLOGUE_LEN] {
 /// Appends one critical frame.
 pub(crate) fn put_frame(out: &mut Vec<u8>, kind: u8, more: bool, body: &[u8], checksum: bool) {
     let type_byte = kind | if more { MORE } else { 0 };
+    // At once: to grow for the checksum would copy the body.
+    out.reserve(1 + varint::MOST_LEN + body.len() + CHECKSUM_LEN);
     out.push(type_byte);
     varint::put(out, body.len() as u64);
     out.extend_from_slice(body);

@@ -1,5 +1,8 @@
 //! Unsigned LEB128 integers in their shortest form: frame lengths and context differences.
 
+/// The bytes of the longest one.
+pub(crate) const MOST_LEN: usize = 10;
+
 /// Appends `number`.
 pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
     loop {
@@ -27,7 +30,7 @@ pub(crate) enum Varint {
 /// Reads the number at the start of `bytes`.
 pub(crate) fn read(bytes: &[u8]) -> Varint {
     let mut number = 0_u64;
-    for (at, &byte) in bytes.iter().enumerate().take(10) {
+    for (at, &byte) in bytes.iter().enumerate().take(MOST_LEN) {
         let bits = u64::from(byte & 0x7f);
         let fits = at < 9 || bits <= 1;
         number |= bits << (7 * at);

@@ -72,7 +72,7 @@ impl<K> Run<K> {
     /// Where the row of a number is that has one.
     fn place(&self, low: u8) -> Option<usize> {
         let word = self.named.get(usize::from(low / 64))?;
-        if word >> (low % 64) & 1 == 1 { position(&self.lows, low) } else { None }
+        (word >> (low % 64) & 1 == 1).then(|| position(&self.lows, low))
     }
 
     fn push(&mut self, low: u8, key: K) {
@@ -129,17 +129,11 @@ impl<K: Ord> Run<K> {
     }
 }
 
-/// Where `low` is first, eight at a time. Source: `haszero` of Anderson, *Bit Twiddling Hacks*.
-fn position(lows: &[u8], low: u8) -> Option<usize> {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let (words, rest) = lows.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let differing = u64::from_le_bytes(*word) ^ u64::from_le_bytes([low; 8]);
-        let zeros = differing.wrapping_sub(ONES) & !differing & ONES << 7;
-        if zeros != 0 {
-            return word.iter().position(|other| *other == low).map(|inside| at * 8 + inside);
-        }
-    }
-    let inside = rest.iter().position(|other| *other == low)?;
-    Some(words.len() * 8 + inside)
+/// Where `low` is, which is there once. Without a branch the compiler compares sixteen numbers at a time, and the
+/// processor does not have to guess where it is found.
+fn position(lows: &[u8], low: u8) -> usize {
+    let step = |(found, at): (u8, u8), other: &u8| {
+        (found | if *other == low { at } else { 0 }, at.wrapping_add(1))
+    };
+    usize::from(lows.iter().fold((0, 0), step).0)
 }

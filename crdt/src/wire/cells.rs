@@ -31,7 +31,7 @@ use crate::version_vector::VersionVector;
 /// Cells on their way into columns.
 #[derive(Debug)]
 pub(super) struct CellWriter<'v> {
-    keys: KeyWriter,
+    keys: KeyWriter<'v>,
     /// Every cell has so many fresh dots at the least.
     least_fresh: usize,
     /// Fresh dots beyond that.
@@ -53,14 +53,15 @@ pub(super) struct CellReader<'a, 'v> {
 }
 
 impl<'v> CellWriter<'v> {
-    pub(super) fn new(base: &'v VersionVector, coverage: Coverage) -> Self {
+    /// For `count` cells.
+    pub(super) fn new(base: &'v VersionVector, coverage: Coverage, count: usize) -> Self {
         Self {
             keys: KeyWriter::default(),
             least_fresh: least_fresh(coverage),
             further: ColumnWriter::default(),
             kept: ColumnWriter::default(),
             fresh: DotWriter::new(base),
-            entries: EntryWriter::new(base),
+            entries: EntryWriter::new(base, count),
         }
     }
 

@@ -50,7 +50,7 @@ pub(super) struct EntryWriter<'v> {
 }
 
 /// Bytes that lie in many places, and are copied once only, to where they belong.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pieces<'v> {
     pieces: Vec<&'v [u8]>,
     len: usize,
@@ -91,10 +91,11 @@ pub(super) struct EntryReader<'a, 'v> {
 }
 
 impl<'v> EntryWriter<'v> {
-    pub(super) fn new(base: &'v VersionVector) -> Self {
+    /// For the entries of `cells` cells.
+    pub(super) fn new(base: &'v VersionVector, cells: usize) -> Self {
         Self {
             kind: ColumnWriter::default(),
-            stamps: StampWriter::default(),
+            stamps: StampWriter::for_cells(cells),
             value_len: ColumnWriter::default(),
             over_len: ColumnWriter::default(),
             record_len: ColumnWriter::default(),
@@ -104,7 +105,7 @@ impl<'v> EntryWriter<'v> {
             inc: ColumnWriter::default(),
             dec: ColumnWriter::default(),
             rights: ColumnWriter::default(),
-            values: Pieces::default(),
+            values: Pieces { pieces: Vec::with_capacity(cells), len: 0 },
         }
     }
 

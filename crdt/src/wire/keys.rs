@@ -12,13 +12,13 @@ use super::weight::{Budget, content_bytes};
 use crate::path::Key;
 
 #[derive(Debug, Default)]
-pub(super) struct KeyWriter {
+pub(super) struct KeyWriter<'v> {
     /// The length of the beginning that each key shares.
     shared: ColumnWriter,
     /// The length of the rest, less one: a key is never the beginning of the one before it.
     suffix_len: ColumnWriter,
     suffixes: Vec<u8>,
-    last: Vec<u8>,
+    last: &'v [u8],
 }
 
 #[derive(Debug)]
@@ -30,15 +30,14 @@ pub(super) struct KeyReader<'a> {
     last: Vec<u8>,
 }
 
-impl KeyWriter {
-    pub(super) fn put(&mut self, key: &[u8]) {
-        let shared = shared_len(&self.last, key);
+impl<'v> KeyWriter<'v> {
+    pub(super) fn put(&mut self, key: &'v [u8]) {
+        let shared = shared_len(self.last, key);
         self.shared.push(wide(shared));
         let suffix = key.get(shared..).unwrap_or_default();
         self.suffix_len.push(wide(suffix.len().saturating_sub(1)));
         self.suffixes.extend_from_slice(suffix);
-        self.last.truncate(shared);
-        self.last.extend_from_slice(suffix);
+        self.last = key;
     }
 
     /// Writes the columns; returns the bytes, which follow all columns.

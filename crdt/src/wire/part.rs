@@ -49,7 +49,7 @@ impl<'v> PartBytes<'v> {
         removals: Option<&Removals>,
     ) -> Self {
         let mut columns = ColumnsWriter::new(1 << FIRST_COLUMN_SHIFT);
-        let mut cells = CellWriter::new(&part.base, part.coverage);
+        let mut cells = CellWriter::new(&part.base, part.coverage, part.cells.len());
         ahead::cells(&part.cells).for_each(|cell| cells.put(dictionary, cell));
         let (suffixes, values) = cells.finish(&mut columns);
         let tombstones = &part.range_tombstones;

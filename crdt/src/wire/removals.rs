@@ -62,7 +62,7 @@ pub(super) fn put_removals(
     removals: &Removals,
 ) {
     let (mut fresh, mut over) = (DotWriter::new(base), DotWriter::new(base));
-    let mut stamps = StampWriter::default();
+    let mut stamps = StampWriter::for_cells(removals.list.len());
     for removal in &removals.list {
         fresh.put(dictionary, removal.dot);
         stamps.put(removal.dot, removal.hlc);

@@ -16,12 +16,17 @@ use crate::hlc::{Hlc, LOGICAL_BITS};
 const LOGICAL_MASK: u64 = (1 << LOGICAL_BITS) - 1;
 
 /// Stamps on their way into two columns.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct StampWriter {
     stamps: ByDot<Hlc>,
 }
 
 impl StampWriter {
+    /// For the stamps of `cells` cells.
+    pub(super) fn for_cells(cells: usize) -> Self {
+        Self { stamps: ByDot::with_capacity(cells) }
+    }
+
     pub(super) fn put(&mut self, dot: Dot, hlc: Hlc) {
         self.stamps.push(dot, hlc);
     }
