@@ -40,9 +40,8 @@ fn rounds<'s>(
     limits: &Limits,
 ) -> Vec<Extract<'s>> {
     let mut rounds = Vec::new();
-    while let Some(mut extract) = wire::extract(from, to.view().context(), limits, || None).unwrap()
-    {
-        let delta = wire::decode_delta(extract.bytes(), limits).unwrap();
+    while let Some(extract) = wire::extract(from, to.view().context(), limits, || None).unwrap() {
+        let delta = wire::decode_delta(&extract.clone().into_bytes(), limits).unwrap();
         let delta = delta.validate(limits).unwrap().authorise(&Authority::Full).unwrap();
         to.join(delta, None).unwrap();
         assert_eq!(to.view().context().joined(&extract.reach), *to.view().context());

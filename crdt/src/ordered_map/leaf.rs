@@ -113,7 +113,7 @@ pub(super) fn partition_point<T>(items: &[T], before: impl Fn(&T) -> bool) -> us
 
 /// How many items a vector grows by. Leaves hold most of the memory of a map: doubling them would leave a
 /// quarter of it empty (measured in `docs/decisions/0014-memory-of-a-record.md`).
-pub(super) const STEP: usize = 4;
+pub(super) const STEP: usize = 8;
 
 /// Makes room for `more` items, if there is none for one.
 pub(super) fn make_room<T>(items: &mut Vec<T>, more: usize) {

@@ -45,11 +45,6 @@ impl<'s> Extract<'s> {
     }
 
     /// The encoded delta.
-    pub fn bytes(&mut self) -> &[u8] {
-        self.bytes.get_or_insert_with(|| encode_keyless(&self.delta))
-    }
-
-    /// The encoded delta.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes.unwrap_or_else(|| encode_keyless(&self.delta))
     }
