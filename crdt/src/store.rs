@@ -62,6 +62,8 @@ pub struct Store<K, V> {
     is_suspect: bool,
     /// Ranges whose cells have changed by themselves.
     quarantine: Vec<KeyRange<K>>,
+    /// How often such a range was found.
+    damages: u64,
     origin: Origin,
 }
 
@@ -78,6 +80,7 @@ impl<K: CellKey, V: CellValue> Default for Store<K, V> {
             forks: Forks::default(),
             is_suspect: false,
             quarantine: Vec::new(),
+            damages: 0,
             origin: Origin::default(),
         }
     }

@@ -65,6 +65,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             self.view.cells.get_mut(first);
         }
         self.is_suspect = true;
+        self.damages += 1;
         if !self.quarantine.contains(range) {
             self.quarantine.push(range.clone());
         }
@@ -73,6 +74,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
     /// The damaged ranges. What is in them is not to be trusted, sent or written over.
     pub fn quarantine(&self) -> &[KeyRange<K>] {
         &self.quarantine
+    }
+
+    /// How often a damaged range was found since this store was made. What somebody told of a range before the last
+    /// time may not mend it.
+    pub const fn damages(&self) -> u64 {
+        self.damages
     }
 
     /// Whether `key` lies in a damaged range.

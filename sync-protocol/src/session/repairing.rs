@@ -72,6 +72,8 @@ pub(crate) struct Repairing {
     to_mend: Option<KeyRange>,
     mending: Option<KeyRange>,
     mended: Vec<KeyRange>,
+    /// The damages that had been found here by then: a range that was mended may be damaged again.
+    damages: u64,
     /// The peer takes no part in that.
     is_declined: bool,
 }
@@ -156,8 +158,9 @@ impl Session {
 
     /// Both sides have the same context; whether there is damage here that the peer can mend. It is mended now.
     pub(super) fn mends(&mut self, store: &Store) -> bool {
-        if store.quarantine().is_empty() {
+        if store.quarantine().is_empty() || self.repairing.damages != store.damages() {
             self.repairing.mended.clear();
+            self.repairing.damages = store.damages();
         }
         self.repairing.to_mend = self.unmended(store);
         self.repairing.to_mend.is_some()
@@ -170,7 +173,9 @@ impl Session {
         if damaged.is_empty() || !takes_part || planted(Bug::DamageCompared) {
             return None;
         }
-        let left = self.repairing.mended.iter().fold(damaged.to_vec(), |left, mended| {
+        let is_of_now = self.repairing.damages == store.damages();
+        let mended = self.repairing.mended.iter().filter(|_| is_of_now);
+        let left = mended.fold(damaged.to_vec(), |left, mended| {
             left.iter().flat_map(|range| range.without(mended)).collect()
         });
         left.into_iter().next()
