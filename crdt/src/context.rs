@@ -203,6 +203,12 @@ impl<K: Ord + Clone> Context<K> {
 
     /// The least context that covers both; of equal vectors that of `other`.
     pub fn joined(&self, other: &Self) -> Self {
+        // As nearly always.
+        if let (Some(own), Some(vector)) = (self.uniform(), other.uniform()) {
+            let mut both = vector.clone();
+            both.join(own);
+            return Self::from(both);
+        }
         // Few different vectors meet, however many segments there are, and what they share they go on sharing.
         let mut known: Vec<(&VersionVector, &VersionVector, VersionVector)> = Vec::new();
         let mut segments = Segments::new();

@@ -267,7 +267,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
             if cell.is_empty() {
                 self.view.cells.remove(&key);
             }
-            self.note(key, dots, None, turnover, index, commit);
+            self.note(&key, dots, None, turnover, index, commit);
         }
     }
 
@@ -301,7 +301,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
                 || commit.ranges.iter().any(|range| range.contains(&key)),
             "invariant I5: something left {key:?} without a dot that removes it"
         );
-        self.note(key, fresh.len(), place, turnover, index, commit);
+        self.note(&key, fresh.len(), place, turnover, index, commit);
     }
 
     /// Puts what a transaction has prepared over a cell that it has not looked at.
@@ -317,13 +317,13 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         let turnover = cell.overwrite(prepared, &self.view.lives);
         let dots = cell.len();
         self.removals.note(&key, held, cell.holds_removal());
-        self.note(key, dots, place, turnover, index, commit);
+        self.note(&key, dots, place, turnover, index, commit);
     }
 
     /// Notes for the index and for observers that a cell has changed, if it has.
     fn note(
         &mut self,
-        key: K,
+        key: &K,
         dots: usize,
         place: Option<Place>,
         turnover: Turnover<V>,
@@ -333,12 +333,12 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if turnover.is_empty() {
             return;
         }
-        index.take(&key, turnover, &self.view.lives);
+        index.take(key, turnover, &self.view.lives);
         // A cell that went again has no place any more.
         if let Some(place) = place.as_ref().filter(|_| dots > 0) {
-            self.note_neighbours(&key, place, commit);
+            self.note_neighbours(key, place, commit);
         }
-        commit.cells.push(ChangedCell { key, is_new: place.is_some(), dots });
+        commit.cells.push(ChangedCell { key: key.clone(), is_new: place.is_some(), dots });
     }
 
     /// Looks at the neighbours of a new key at once, while the way to its place is in the processor's caches. A

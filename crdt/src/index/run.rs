@@ -129,11 +129,7 @@ impl<K: Ord> Run<K> {
     }
 }
 
-/// Where `low` is, which is there once. Without a branch the compiler compares sixteen numbers at a time, and the
-/// processor does not have to guess where it is found.
+/// Where `low` is, which is there once.
 fn position(lows: &[u8], low: u8) -> usize {
-    let step = |(found, at): (u8, u8), other: &u8| {
-        (found | if *other == low { at } else { 0 }, at.wrapping_add(1))
-    };
-    usize::from(lows.iter().fold((0, 0), step).0)
+    memchr::memchr(low, lows).unwrap_or(0)
 }

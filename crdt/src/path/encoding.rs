@@ -214,11 +214,11 @@ impl<'a> Parts<'a> {
     /// Reads up to and including the terminator, and takes the escapes out.
     fn escaped(&mut self) -> Result<Cow<'a, [u8]>, KeyError> {
         let at = self.at;
-        let len = content_len(self.bytes.get(at..).unwrap_or_default())
-            .ok_or(KeyError::Truncated { at })?;
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let (len, has_escapes) = content_len(rest).ok_or(KeyError::Truncated { at })?;
         let content = self.take(len)?;
         self.at += 1;
-        if !content.contains(&TERMINATOR) {
+        if !has_escapes {
             return Ok(Cow::Borrowed(content));
         }
         let mut plain = Vec::with_capacity(content.len());
@@ -249,20 +249,20 @@ pub(super) fn element_offset(bytes: &[u8]) -> Option<usize> {
         at += 1 + match first {
             ELEMENT => return Some(at),
             LEAST_INT..=GREATEST_INT => usize::from(first.abs_diff(ZERO)),
-            STR | BYTES => content_len(bytes.get(at + 1..)?)? + 1,
+            STR | BYTES => content_len(bytes.get(at + 1..)?)?.0 + 1,
             UUID => 16,
             _ => 0,
         };
     }
 }
 
-/// How many bytes, escapes included, stand before the terminator.
-fn content_len(bytes: &[u8]) -> Option<usize> {
+/// How many bytes, escapes included, stand before the terminator, and whether there are escapes.
+fn content_len(bytes: &[u8]) -> Option<(usize, bool)> {
     let mut from = 0;
     loop {
-        let zero = from + bytes.get(from..)?.iter().position(|byte| *byte == TERMINATOR)?;
+        let zero = from + memchr::memchr(TERMINATOR, bytes.get(from..)?)?;
         if bytes.get(zero + 1) != Some(&ESCAPE) {
-            return Some(zero);
+            return Some((zero, from > 0));
         }
         from = zero + 2;
     }

@@ -294,7 +294,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if cell.is_empty() {
             self.view.cells.remove(&sent.key);
         }
-        self.note(sent.key.clone(), dots, place, turnover, index, commit);
+        self.note(&sent.key, dots, place, turnover, index, commit);
     }
 
     /// The cells with a dot beyond the base of a part of differing cells that it does not list. Its sender

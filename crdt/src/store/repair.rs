@@ -325,7 +325,7 @@ impl<K: CellKey, V: CellValue> Store<K, V> {
         if cell.is_empty() {
             self.view.cells.remove(key);
         }
-        self.note(key.clone(), dots, place, turnover, index, &mut repaired.commit);
+        self.note(key, dots, place, turnover, index, &mut repaired.commit);
     }
 
     /// Whether another cell holds `dot`. Resets share their dot.

@@ -11,6 +11,8 @@
 //! There is one form: the width is that of the greatest number, and bits are used where they take fewer bytes.
 //! Whoever reads checks this.
 
+use smallvec::SmallVec;
+
 use super::error::DecodeError;
 use super::varint::{Reader, put_varint, varint_len, wide};
 
@@ -24,7 +26,8 @@ const LEAST_WITH_WIDTH: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct BlockWriter {
     bytes: Vec<u8>,
-    numbers: Vec<u64>,
+    /// Of a small delta, columns have one number or two.
+    numbers: SmallVec<[u64; 2]>,
     count: u64,
 }
 
@@ -121,30 +124,41 @@ pub(super) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// Begins the next block of a group that has `left` numbers left, at the least one. Returns how many it has.
-    pub(super) fn begin(reader: &mut Reader<'a>, left: u64) -> Result<(Self, u64), DecodeError> {
+    /// Begins the next block of a group that has `left` numbers left, at the least one. Returns how many it has. What
+    /// `is_checked` is not measured again.
+    pub(super) fn begin(
+        reader: &mut Reader<'a>,
+        left: u64,
+        is_checked: bool,
+    ) -> Result<(Self, u64), DecodeError> {
         let count = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
         let not_canonical = DecodeError::NotCanonical { at: reader.at() };
         let width = if count < LEAST_WITH_WIDTH { 0 } else { reader.byte()? };
         if u32::from(width) > u64::BITS {
             return Err(not_canonical);
         }
-        let (mut block, mut measure) = (Self::default(), Measure::default());
+        let (mut block, ahead) = (Self::default(), *reader);
         if width == 0 {
-            let mut ahead = *reader;
-            for _ in 0..count {
-                measure.add(ahead.varint()?);
-            }
             block.varints = wide(count);
         } else {
             let bytes = reader.bytes(packed_bytes(count, width))?;
             block.packed = Packed { bytes, width: width.into(), left: count, bit: 0 };
-            block.packed.for_each(|number| measure.add(number));
         }
-        if measure.width() != width || !block.packed.is_filled_up_with_zeros() {
-            return Err(not_canonical);
+        if is_checked || block.is_canonical(ahead, width)? {
+            Ok((block, wide(count)))
+        } else {
+            Err(not_canonical)
         }
-        Ok((block, wide(count)))
+    }
+
+    /// Whether its numbers, the varints of `ahead` or the packed ones, would be written as they stand there.
+    fn is_canonical(&self, mut ahead: Reader<'a>, width: u8) -> Result<bool, DecodeError> {
+        let mut measure = Measure::default();
+        for _ in 0..self.varints {
+            measure.add(ahead.varint()?);
+        }
+        self.packed.for_each(|number| measure.add(number));
+        Ok(measure.width() == width && self.packed.is_filled_up_with_zeros())
     }
 
     /// Whether no number is left.
@@ -212,7 +226,7 @@ mod tests {
     fn read(bytes: &[u8], count: u64) -> Result<Vec<u64>, DecodeError> {
         let (mut reader, mut left, mut numbers) = (Reader::new(bytes), count, Vec::new());
         while left > 0 {
-            let (mut block, len) = Block::begin(&mut reader, left)?;
+            let (mut block, len) = Block::begin(&mut reader, left, false)?;
             while !block.is_empty() {
                 numbers.push(block.next(&mut reader)?);
             }

@@ -26,9 +26,8 @@ impl ColumnsWriter {
     }
 
     pub(super) fn put(&mut self, column: ColumnWriter) {
-        if let Some(bytes) = column.finish() {
+        if column.finish(&mut self.bytes) {
             self.flags |= self.next_flag;
-            self.bytes.extend(bytes);
         }
         self.next_flag <<= 1;
     }

@@ -43,17 +43,18 @@ impl ColumnWriter {
         self.has_nonzero |= value != 0;
     }
 
-    /// The bytes of the column; `None` if all its numbers are zero.
-    pub(super) fn finish(mut self) -> Option<Vec<u8>> {
+    /// Appends the bytes of the column, unless all its numbers are zero. Returns whether it did.
+    pub(super) fn finish(mut self, out: &mut Vec<u8>) -> bool {
         if !self.has_nonzero {
-            return None;
+            return false;
         }
         self.end_run();
         if self.literals.count() >= MIN_RUN {
             self.end_literals();
         }
-        self.literals.finish(&mut self.groups);
-        Some(self.groups)
+        out.append(&mut self.groups);
+        self.literals.finish(out);
+        true
     }
 
     fn end_run(&mut self) {
@@ -92,6 +93,8 @@ pub(super) struct Column<'a> {
     /// How many equal numbers in a row were read last, up to the length of a run.
     equal: u64,
     after_literals: bool,
+    /// Whether all of it was read before, and is in its one form.
+    is_checked: bool,
 }
 
 impl<'a> Column<'a> {
@@ -117,7 +120,10 @@ impl<'a> Column<'a> {
             visit(probe.value, probe.run)?;
         }
         *reader = probe.reader;
-        if has_nonzero { Ok(column) } else { Err(column.not_canonical()) }
+        match has_nonzero {
+            true => Ok(Self { is_checked: true, ..column }),
+            false => Err(column.not_canonical()),
+        }
     }
 
     /// The next number.
@@ -153,6 +159,7 @@ impl<'a> Column<'a> {
             value: 0,
             equal: 0,
             after_literals: false,
+            is_checked: false,
         }
     }
 
@@ -167,7 +174,7 @@ impl<'a> Column<'a> {
             }
         }
         if self.block.is_empty() {
-            let (block, count) = Block::begin(&mut self.reader, self.literals)?;
+            let (block, count) = Block::begin(&mut self.reader, self.literals, self.is_checked)?;
             self.block = block;
             self.literals = self.literals.saturating_sub(count);
         }
@@ -223,9 +230,9 @@ mod tests {
     use super::*;
 
     fn written(values: &[u64]) -> Option<Vec<u8>> {
-        let mut column = ColumnWriter::default();
+        let (mut column, mut out) = (ColumnWriter::default(), Vec::new());
         values.iter().for_each(|value| column.push(*value));
-        column.finish()
+        column.finish(&mut out).then_some(out)
     }
 
     fn read(bytes: &[u8], count: u64) -> Result<Vec<u64>, DecodeError> {
