@@ -445,9 +445,9 @@ impl<K, V> Default for IndexUpdate<K, V> {
 
 impl<K: Clone, V> IndexUpdate<K, V> {
     fn take(&mut self, key: &K, turnover: Turnover<V>, lives: &Lives) {
-        let row = |dot: LocalDot| (dot.resolve(lives), key.clone());
-        turnover.born.into_iter().for_each(|dot| self.born.push(row(dot)));
-        turnover.died.into_iter().for_each(|dot| self.died.push(row(dot)));
+        let row = |dot: &LocalDot| (dot.resolve(lives), key.clone());
+        turnover.born.iter().for_each(|dot| self.born.push(row(dot)));
+        turnover.died.iter().for_each(|dot| self.died.push(row(dot)));
         turnover.gone.into_iter().for_each(|entry| self.gone.push(entry));
     }
 }

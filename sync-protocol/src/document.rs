@@ -8,7 +8,7 @@ pub use rejoin_crdt::path::Key;
 pub use rejoin_crdt::value::Value;
 pub(crate) use rejoin_crdt::wire::{
     DecodeError, Extract, KeylessDelta, PlaceTooLarge, decode_acknowledgements, decode_context,
-    decode_delta, decode_keyless, decode_keyless_after, decode_version_vector,
+    decode_delta, decode_keyless, decode_keyless_after, decode_version_vector, decoded_bytes,
     encode_acknowledgements, encode_context, encode_delta, encode_keyless_after,
     encode_version_vector, extract, fit, is_referenced,
 };

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use rejoin_crdt::planted::{Bug, planted};
 
-use crate::document::{AuthorisedDelta, Context, Delta, KeylessDelta};
+use crate::document::{AuthorisedDelta, Context, Delta, KeylessDelta, decoded_bytes};
 use crate::segments;
 
 /// A delta that came from the peer.
@@ -22,8 +22,6 @@ pub(crate) struct Arrived {
     pub(crate) delta: Incoming,
     /// Its length on the wire.
     pub(crate) len_bytes: usize,
-    /// What it takes in memory.
-    pub(crate) weight_bytes: u64,
 }
 
 /// A delta whose turn may come.
@@ -43,12 +41,28 @@ impl Incoming {
             Self::Keyless(delta) => delta.rest(),
         }
     }
+
+    /// What it takes in memory. Costs a look at every cell.
+    fn weight_bytes(&self) -> u64 {
+        match self {
+            Self::Ready(delta) => decoded_bytes(delta.as_delta()),
+            Self::Keyless(delta) => delta.decoded_bytes(),
+        }
+    }
+}
+
+/// A push that waits.
+#[derive(Debug)]
+struct Held {
+    arrived: Arrived,
+    since_ms: u64,
+    weight_bytes: u64,
 }
 
 /// The waiting pushes, oldest first.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    waiting: VecDeque<(Arrived, u64)>,
+    waiting: VecDeque<Held>,
     held_bytes: u64,
     limit_bytes: u64,
     hold_ms: u64,
@@ -62,11 +76,12 @@ impl Hold {
 
     /// Takes a push in, and returns what had to go for it: itself, if it is too large alone.
     pub(crate) fn push(&mut self, arrived: Arrived, now_ms: u64) -> Vec<Arrived> {
-        if arrived.weight_bytes > self.limit_bytes {
+        let weight_bytes = arrived.delta.weight_bytes();
+        if weight_bytes > self.limit_bytes {
             return vec![arrived];
         }
-        self.held_bytes += arrived.weight_bytes;
-        self.waiting.push_back((arrived, now_ms));
+        self.held_bytes += weight_bytes;
+        self.waiting.push_back(Held { arrived, since_ms: now_ms, weight_bytes });
         let mut dropped = Vec::new();
         while self.held_bytes > self.limit_bytes
             && !planted(Bug::PushesHeldWithoutBound)
@@ -79,8 +94,7 @@ impl Hold {
 
     /// The oldest push whose base `own` covers.
     pub(crate) fn release(&mut self, own: &Context) -> Option<Arrived> {
-        let ready =
-            |(arrived, _): &(Arrived, u64)| segments::covers_base(own, arrived.delta.as_delta());
+        let ready = |held: &Held| segments::covers_base(own, held.arrived.delta.as_delta());
         let at = self.waiting.iter().position(ready)?;
         self.take(at)
     }
@@ -92,7 +106,7 @@ impl Hold {
 
     /// When the oldest push must go.
     pub(crate) fn deadline_ms(&self) -> Option<u64> {
-        self.waiting.front().map(|(_, since_ms)| since_ms.saturating_add(self.hold_ms))
+        self.waiting.front().map(|oldest| oldest.since_ms.saturating_add(self.hold_ms))
     }
 
     /// What waits takes so much memory.
@@ -101,8 +115,8 @@ impl Hold {
     }
 
     fn take(&mut self, at: usize) -> Option<Arrived> {
-        let (arrived, _) = self.waiting.remove(at)?;
-        self.held_bytes -= arrived.weight_bytes;
-        Some(arrived)
+        let held = self.waiting.remove(at)?;
+        self.held_bytes -= held.weight_bytes;
+        Some(held.arrived)
     }
 }

@@ -182,14 +182,13 @@ impl Session {
             None => decode_keyless(&next.payload, limits),
         };
         let decoded = decoded.map_err(SessionError::Delta)?;
-        let weight_bytes = decoded.decoded_bytes();
         let delta = match decoded.into_delta() {
             Ok(delta) => Incoming::Ready(self.check(delta)?),
             Err(keyless) => Incoming::Keyless(keyless),
         };
         self.knowledge.learn_reach(delta.as_delta());
         self.check_own_dots(store)?;
-        Ok(Arrived { id: next.id, delta, len_bytes: next.payload.len(), weight_bytes })
+        Ok(Arrived { id: next.id, delta, len_bytes: next.payload.len() })
     }
 
     /// Whether a delta makes sense, and its sender may say so.
