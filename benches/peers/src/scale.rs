@@ -31,7 +31,7 @@ pub(crate) const FULL: Scale = Scale {
     changes: 1_000_000,
     ids: 1_000,
     counters: 10_000,
-    repeats: 20,
+    repeats: 100,
     repeat_s: 5.0,
     budget_s: 60.0,
 };
