@@ -291,6 +291,31 @@ fn a_repair_that_takes_a_while_is_known_to_be_done_at_once() {
 }
 
 #[test]
+fn a_range_that_is_damaged_again_is_mended_again_before_anything_is_compared() {
+    let mut net = pair_with_removals();
+    let (first, second) = (3, 90);
+    [first, second].into_iter().for_each(|key| damage(&mut net.sites[0], key));
+    assert_eq!(scrub(&mut net.sites[0]), 2, "they lie in different leaves");
+    let link = net.connect_stalled(0, 1);
+    net.end(link, 0).is_repair_stalled = true;
+    (0..2).for_each(|side| net.end(link, side).is_stalled = false);
+    net.run();
+    // The first of them is mended, and the peer has told of the other one.
+    net.finish_one_repair(link, 0);
+    assert_eq!(net.end(link, 0).count(|event| matches!(event, Event::Repaired { .. })), 1);
+    net.sites[0].store.audited(&KeyRange::full());
+    damage(&mut net.sites[0], first);
+    assert_eq!(scrub(&mut net.sites[0]), 1);
+    net.finish_repairs(link, 0);
+    net.advance(1_000);
+    net.assert_converged_after_damage();
+    for side in 0..2 {
+        let is_accusation = |event: &Event| matches!(event, Event::AuditMismatch { .. });
+        assert_eq!(net.end(link, side).count(is_accusation), 0, "side {side}");
+    }
+}
+
+#[test]
 fn what_nobody_has_any_more_can_be_released() {
     let mut net = pair_with_removals();
     net.sites[0].store.damage_dots(&register(31), |seq| seq - 1);

@@ -268,11 +268,22 @@ impl Net {
     /// Makes the repairs that wait at one end.
     #[cfg(feature = "planted")]
     pub(crate) fn finish_repairs(&mut self, link: usize, side: usize) {
+        self.finish_repairs_that_wait(link, side);
+        self.run();
+    }
+
+    /// Finishes the repair that waits; the next one waits again.
+    pub(crate) fn finish_one_repair(&mut self, link: usize, side: usize) {
+        self.finish_repairs_that_wait(link, side);
+        self.end(link, side).is_repair_stalled = true;
+        self.run();
+    }
+
+    fn finish_repairs_that_wait(&mut self, link: usize, side: usize) {
         self.end(link, side).is_repair_stalled = false;
         for (cells, forks) in std::mem::take(&mut self.end(link, side).stalled_repairs) {
             self.repair(link, side, cells, forks);
         }
-        self.run();
     }
 
     /// Bytes that both ends of a connection have sent so far.
