@@ -273,12 +273,14 @@ impl Net {
     }
 
     /// Finishes the repair that waits; the next one waits again.
+    #[cfg(feature = "planted")]
     pub(crate) fn finish_one_repair(&mut self, link: usize, side: usize) {
         self.finish_repairs_that_wait(link, side);
         self.end(link, side).is_repair_stalled = true;
         self.run();
     }
 
+    #[cfg(feature = "planted")]
     fn finish_repairs_that_wait(&mut self, link: usize, side: usize) {
         self.end(link, side).is_repair_stalled = false;
         for (cells, forks) in std::mem::take(&mut self.end(link, side).stalled_repairs) {
