@@ -72,7 +72,7 @@ impl<K> Run<K> {
     /// Where the row of a number is that has one.
     fn place(&self, low: u8) -> Option<usize> {
         let word = self.named.get(usize::from(low / 64))?;
-        (word >> (low % 64) & 1 == 1).then(|| position(&self.lows, low))
+        if word >> (low % 64) & 1 == 0 { None } else { memchr::memchr(low, &self.lows) }
     }
 
     fn push(&mut self, low: u8, key: K) {
@@ -127,9 +127,4 @@ impl<K: Ord> Run<K> {
             self.keys.shrink_to_fit();
         }
     }
-}
-
-/// Where `low` is, which is there once.
-fn position(lows: &[u8], low: u8) -> usize {
-    memchr::memchr(low, lows).unwrap_or(0)
 }
