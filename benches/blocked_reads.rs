@@ -19,13 +19,15 @@ use rejoin::{Context, Replica};
 use rows::{Rows, granted};
 
 const RECORDS: u32 = 1_000_000;
-/// How many overwrites still make one delta: 16 MiB are allowed on the wire, and three times as much in
-/// memory, which cells as small as these reach first.
-const OVERWRITES: usize = 110_000;
+/// The values that overwrite others, in bytes. A delta may take 16 MiB on the wire and three times as much
+/// in memory; with values of 100 bytes memory would end first.
+const OVERWRITE_LEN: usize = 300;
+/// How many such overwrites still make one delta.
+const OVERWRITES: usize = 54_000;
 /// How often so many are applied.
 const ROUNDS: usize = 5;
 /// How many rows are written in one transaction.
-const BATCH: usize = 50_000;
+const BATCH: usize = 25_000;
 const GOAL: Duration = Duration::from_millis(5);
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -117,6 +119,7 @@ fn main() {
     cold.during(&right, || apply(&right, &state));
     cold.print("a cold join of 1 000 000 records", Some(idle));
     let (mut overwritten, mut deltas, mut len_bytes) = (Latencies::default(), 0, 0);
+    rows.value_len = OVERWRITE_LEN;
     for _ in 0..ROUNDS {
         write(&left, &mut rows, OVERWRITES);
         let changes = granted(left.deltas_since(&right.context()));

@@ -244,8 +244,9 @@ impl Shared {
         if is_short && let Ok(mut document) = self.document.try_write() {
             return change(&mut document);
         }
-        let view = self.document().view();
-        *lock(&self.published) = Some(view);
+        // Dropped last, when no lock is held: what the change has replaced goes with it, which takes long.
+        let before = self.document().view();
+        *lock(&self.published) = Some(before.clone());
         let mut document = self.document.write().unwrap_or_else(PoisonError::into_inner);
         // Dropped before the lock on the document, so that no reader falls back behind what it saw.
         let _until_done = Unpublish(&self.published);

@@ -1,4 +1,4 @@
-//! What the benchmarks write: keys of 12 bytes in an order that is not theirs, values of 100 bytes that do
+//! What the benchmarks write: keys of 12 bytes in an order that is not theirs, values (of 100 bytes) that do
 //! not compress. Both are the same in every run.
 
 #![allow(dead_code, reason = "each benchmark takes of this what it needs")]
@@ -43,6 +43,8 @@ impl Row {
 pub(crate) struct Rows {
     order: Vec<u32>,
     next: usize,
+    /// The length of the values to come, in bytes.
+    pub(crate) value_len: usize,
     random: fastrand::Rng,
 }
 
@@ -52,7 +54,7 @@ impl Rows {
         let mut random = fastrand::Rng::with_seed(u64::from(count));
         let mut order: Vec<u32> = (0..count).collect();
         random.shuffle(&mut order);
-        Self { order, next: 0, random }
+        Self { order, next: 0, value_len: 100, random }
     }
 
     /// The next so many rows; each key once, if `count` divides the number of keys.
@@ -72,7 +74,7 @@ impl Rows {
         }
         let number = self.order.get(self.next).copied().unwrap_or(0);
         self.next += 1;
-        let mut value = vec![0; 100];
+        let mut value = vec![0; self.value_len];
         self.random.fill(&mut value);
         Row { key: key(number), value }
     }
