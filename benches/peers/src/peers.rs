@@ -30,8 +30,8 @@ pub(crate) const REJOIN_NEW: &str = "Rejoin, new session";
 pub(crate) const REJOIN_DELTAS: &str = "Rejoin, deltas";
 
 /// The workloads in which it costs something to know that.
-const INDEXED_IN: [&str; 8] =
-    ["load", "commit", "memory", "one", "percent", "both", "cold", "save"];
+const INDEXED_IN: [&str; 9] =
+    ["load", "commit", "memory", "memory_many", "one", "percent", "both", "cold", "save"];
 
 /// One row of the tables.
 #[derive(Debug)]

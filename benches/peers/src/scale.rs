@@ -17,9 +17,10 @@ pub(crate) struct Scale {
     pub counters: u32,
     /// How often small things are repeated; the best counts.
     pub repeats: u32,
-    /// How long repeating goes on at the most.
+    /// How long more than three runs may go on.
     pub repeat_s: f64,
-    /// What a peer may take to change things; then it stops at the size that it has reached.
+    /// How long three runs may, and what a peer may take to change things; then it stops at the size that it has
+    /// reached.
     pub budget_s: f64,
 }
 

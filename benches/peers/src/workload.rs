@@ -95,6 +95,9 @@ const fn meeting(
     Workload { name, title, about, floor: HASHED, meets: true, again: true, counts: false, metrics }
 }
 
+const MEMORY: &[Metric] =
+    &[metric("resident", "B per key"), plain("bytes", "asked for, B per key")];
+
 /// All workloads, in the order of the page.
 pub(crate) const WORKLOADS: &[Workload] = &[
     alone(
@@ -114,13 +117,9 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         "Memory",
         "What the process takes of the machine's memory, per key; and what the allocator was asked for and has not \
          got back.",
-        &[
-            metric("resident", "B per key"),
-            metric("resident_many", "B per key, three times as many"),
-            plain("bytes", "asked for"),
-            plain("bytes_many", "asked for, three times as many"),
-        ],
+        MEMORY,
     ),
+    alone("memory_many", "Memory, three times as many keys", "As above.", MEMORY),
     Workload {
         meets: true,
         ..alone(
@@ -251,7 +250,8 @@ pub(crate) fn measure<P: Peer>(
     match workload {
         "load" => write::load::<P>(scale, found),
         "commit" => write::commit::<P>(scale, found),
-        "memory" => write::memory::<P>(scale, found),
+        "memory" => write::memory::<P>(scale.keys, scale, found),
+        "memory_many" => write::memory::<P>(scale.many_keys, scale, found),
         "overwrites" => write::overwrites::<P>(scale, found),
         "nothing" => differ::nothing::<P>(scale, 0, found),
         "one" => differ::one::<P>(scale, 0, found),

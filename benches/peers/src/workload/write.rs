@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::common::{expect_equal, fill, len_bytes, note_reached, pair, repeat};
+use super::common::{expect_equal, fill, fill_all, len_bytes, note_reached, pair, repeat};
 use crate::clock::timed;
 use crate::measurement::Measurement;
 use crate::peer::Peer;
@@ -32,28 +32,12 @@ fn write<P: Peer>(keys: u32, batch: usize, scale: &Scale, found: &mut Measuremen
     Ok(())
 }
 
-pub(super) fn memory<P: Peer>(scale: &Scale, found: &mut Measurement) -> Result<()> {
-    let mut rows = Rows::new(scale.many_keys);
-    // A batch ends where it is looked at the memory.
-    let batch = P::LOAD_BATCH.min(scale.keys as usize);
-    let numbers: Vec<Vec<u32>> = rows.batches(batch).map(<[u32]>::to_vec).collect();
+pub(super) fn memory<P: Peer>(keys: u32, scale: &Scale, found: &mut Measurement) -> Result<()> {
     let before = Memory::now();
     let mut peer = P::new(1)?;
-    let (mut total_ns, mut keys) = (0.0, 0_u32);
-    for numbers in &numbers {
-        let prepared = rows.rows(numbers);
-        total_ns += timed(|| peer.put(prepared))?.1;
-        keys += u32::try_from(numbers.len())?;
-        let is_over = total_ns > scale.budget_s * 1e9;
-        if keys == scale.keys || is_over && keys < scale.keys {
-            before.note_growth(["resident", "bytes"], keys, found);
-        }
-        if is_over {
-            note_reached(keys, scale.many_keys, found);
-            return Ok(());
-        }
-    }
-    before.note_growth(["resident_many", "bytes_many"], keys, found);
+    let keys = fill_all(&mut peer, keys, scale, found)?.len();
+    before.note_growth(keys, found);
+    // Nobody may drop it earlier.
     peer.read(&rows::key(0))?;
     Ok(())
 }
@@ -72,13 +56,13 @@ impl Memory {
         Self { resident_bytes: resident_bytes(), live_bytes: live_bytes() }
     }
 
-    /// Sets two numbers to what has come since, per key.
-    fn note_growth(self, [resident, live]: [&str; 2], keys: u32, found: &mut Measurement) {
+    /// Notes what has come since, per key.
+    fn note_growth(self, keys: usize, found: &mut Measurement) {
         let now = Self::now();
         if let Some((now, before)) = now.resident_bytes.zip(self.resident_bytes) {
-            found.set(resident, (now - before) / f64::from(keys));
+            found.set("resident", (now - before) / keys as f64);
         }
-        found.set(live, (now.live_bytes - self.live_bytes) / f64::from(keys));
+        found.set("bytes", (now.live_bytes - self.live_bytes) / keys as f64);
     }
 }
 
