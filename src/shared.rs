@@ -244,7 +244,7 @@ impl Shared {
         if is_short && let Ok(mut document) = self.document.try_write() {
             return change(&mut document);
         }
-        // Dropped last, when no lock is held: what the change has replaced goes with it, which takes long.
+        // Dropped last, when readers wait for nothing: what the change has replaced goes with it, which takes long.
         let before = self.document().view();
         *lock(&self.published) = Some(before.clone());
         let mut document = self.document.write().unwrap_or_else(PoisonError::into_inner);

@@ -17,10 +17,9 @@ pub(crate) struct Scale {
     pub counters: u32,
     /// How often small things are repeated; the best counts.
     pub repeats: u32,
-    /// How long more than three runs may go on.
+    /// How long repeating goes on where it is not done for the sake of what takes long.
     pub repeat_s: f64,
-    /// How long three runs may, and what a peer may take to change things; then it stops at the size that it has
-    /// reached.
+    /// How long that goes on, and what a peer may take to change things; then it stops at the size that it has reached.
     pub budget_s: f64,
 }
 

@@ -95,6 +95,7 @@ const fn meeting(
     Workload { name, title, about, floor: HASHED, meets: true, again: true, counts: false, metrics }
 }
 
+/// What is counted where memory is, at both sizes.
 const MEMORY: &[Metric] =
     &[metric("resident", "B per key"), plain("bytes", "asked for, B per key")];
 

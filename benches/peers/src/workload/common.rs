@@ -112,8 +112,11 @@ pub(crate) struct Runs {
     pub median: f64,
 }
 
-/// Several runs of `work`, which does its own timing: three where it takes long, since first runs pay for memory that
-/// the process never had; one where that takes too long.
+/// So many runs also of what takes long: the first one pays for memory that the process never had.
+const LONG_RUNS: u32 = 3;
+
+/// Several runs of `work`, which does its own timing: [`LONG_RUNS`] where it takes long, fewer where that takes longer than
+/// changes may.
 pub(crate) fn repeat(
     scale: &Scale,
     times: u32,
@@ -123,7 +126,7 @@ pub(crate) fn repeat(
     let first = work()?;
     let mut all = vec![first];
     for done in 1..times {
-        let limit_s = if done < 3 { scale.budget_s } else { scale.repeat_s };
+        let limit_s = if done < LONG_RUNS { scale.budget_s } else { scale.repeat_s };
         if started.elapsed().as_secs_f64() > limit_s {
             break;
         }
